@@ -26,7 +26,12 @@ const HOUSES = [
     floors: [["session"], ["ui"], ["canvas"], ["run"], ["inspector", "library"], ["screen"], ["pages"]],
     doors: ["root", "routes", "entry.server"],
   },
-  { name: "comfy-bridge", base: "workers/comfy-bridge/src/", floors: [["comfy", "library"], ["task"]], doors: ["main", "server"] },
+  {
+    name: "comfy-bridge",
+    base: "workers/comfy-bridge/src/",
+    floors: [["json"], ["comfy", "library"], ["task"]],
+    doors: ["main", "server"],
+  },
   { name: "infra", base: "infra/", floors: [["launch"], ["codegen", "compose", "images"], ["check"], ["bench"]], doors: ["main"] },
 ];
 

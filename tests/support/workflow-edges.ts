@@ -123,11 +123,15 @@ export const edgesOf = ({ name, capability }: Blueprint): Edge[] => EDGES[name] 
 export const inputOf = (blueprint: Blueprint, values: object): RegionInput =>
   blueprintInput(blueprint, "n", { ...valuesOf(blueprint.capability, "default"), ...values });
 
-const UPLOADED = { upload: async (_: unknown, __: number, name: string, subfolder: string) => `${subfolder}/${name}`, url: "http://comfy" };
+const UPLOADED = {
+  upload: async (_: unknown, __: number, name: string, subfolder: string) => `${subfolder}/${name}`,
+  server: { url: "http://comfy", login: {} },
+};
+const WATCHED = { signal: new AbortController().signal, onLimited: () => {}, onSilence: () => () => {} };
 
 /** The prompt as the bridge sends it, with files of one byte. @param comfy without it the files are only named */
 export const promptOf = (blueprint: Blueprint, values: object, comfy: Parameters<typeof withFiles>[2] = UPLOADED) =>
-  withFiles(inputOf(blueprint, values), { read: () => oneByte() }, comfy, { signal: new AbortController().signal, onLimited: () => {} });
+  withFiles(inputOf(blueprint, values), { read: () => oneByte() }, comfy, WATCHED);
 
 async function* oneByte(): AsyncGenerator<Uint8Array> {
   yield new Uint8Array(1);

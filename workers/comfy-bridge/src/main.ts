@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BUS, type WorkerReport } from "@spindle/schemas";
 import { names, openLog, openRedis, workerEnd } from "@spindle/task-bus";
+import { BridgeNotice } from "./library/bridge-notice.ts";
 import { ManifestHandover } from "./library/handover.ts";
 import { countedBus, serveMetrics } from "./metrics.ts";
 import { ComfyServer } from "./server.ts";
@@ -11,6 +12,7 @@ import { putDocument } from "./task/runtime.ts";
 
 const PUBLISH_EVERY_MS = 1000;
 const MANIFEST_TTL_MS = 5000;
+const HANDING_OVER = "The bridge hands over what its ComfyUI servers offer. With many nodes and a slow connection that takes a while.";
 const REPORT_EVERY_MS = 3000;
 const REPORT_TTL_MS = 8000;
 /** Servers that a report names. */
@@ -103,32 +105,40 @@ async function start(settings: Settings): Promise<void> {
   async function publish(): Promise<void> {
     const manifests = new ManifestHandover((text) => putDocument(settings, "manifest", text));
     let [packs, handedOver] = ["", "{}"];
-    for (; !shutdown.signal.aborted; await rest(PUBLISH_EVERY_MS)) {
-      try {
-        const { sha256, reason } = await manifests.follow(servers.map((server) => server.library));
+    const bridgeNotice = new BridgeNotice({
+      handOver: async () => {
+        const held = await manifests.follow(servers.map((server) => server.library));
         const named = JSON.stringify(Object.fromEntries(servers.flatMap((server) => [...server.packs])));
-        if (named !== handedOver) {
-          handedOver = named; // a runtime of an earlier release does not want it, and is asked once
-          packs = await putDocument(settings, "packs", named).catch((error: unknown) => {
-            log(`what the Manager knows of packs could not be handed over: ${String(error)}`);
-            return packs;
-          });
-        }
-        if (!sha256 && !reason) continue; // no server has been asked yet
+        if (named === handedOver) return held;
+        handedOver = named; // a runtime of an earlier release does not want it, and is asked once
+        packs = await putDocument(settings, "packs", named).catch((error: unknown) => {
+          log(`what the Manager knows of packs could not be handed over: ${String(error)}`);
+          return packs;
+        });
+        return held;
+      },
+      announce: async (held) => {
+        const isFirst = !held && servers.some(({ library }) => library.nodes.size > 0);
+        const reason = isFirst ? HANDING_OVER : held?.reason;
+        if (!held?.sha256 && !reason) return; // no server has been asked yet
         const busy = Object.fromEntries(servers.flatMap((server) => (server.busy ? [[server.library.id, server.busy]] : [])));
         const notice = JSON.stringify({
           busy,
           region: BUS.regionVersion,
-          ...(sha256 ? { sha256 } : {}),
+          ...(held?.sha256 ? { sha256: held.sha256 } : {}),
           ...(packs ? { packs } : {}),
           ...(reason ? { reason } : {}),
         });
         await redis.set(names.workerManifest("comfy", settings.worker), notice, "PX", MANIFEST_TTL_MS);
         await redis.sadd(names.workers("comfy"), settings.worker);
         if (await redis.exists(names.drain(settings.worker))) shutdown.abort();
-      } catch (error) {
-        log(`the library could not be handed over: ${String(error)}`);
-      }
+      },
+      log,
+    });
+    while (!shutdown.signal.aborted) {
+      const patience = rest(PUBLISH_EVERY_MS);
+      await bridgeNotice.renew(patience).catch((error: unknown) => log(`that the bridge is there could not be said: ${String(error)}`));
+      await patience;
     }
   }
 

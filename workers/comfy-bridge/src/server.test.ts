@@ -7,9 +7,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FakeComfy } from "../test/fake/fake-comfy.ts";
 import { TaskBench } from "../test/task-bench.ts";
 import { ComfyHttp } from "./comfy/http.ts";
+import { ComfySocket } from "./comfy/socket.ts";
 import { ComfyServer, type ServerParts } from "./server.ts";
 
 const INFO = JSON.stringify({ Draw: { input: {}, output: ["IMAGE"] } });
+const LOGIN = `Basic ${Buffer.from("joe:secret").toString("base64")}`;
 let http: Server | undefined;
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -33,7 +35,7 @@ test("a server that falls silent, or answers something else, keeps what it offer
   await server.refresh();
   expect(server.library).toMatchObject({ live: true });
   for (const [status, body, reason] of [
-    [401, "", /needs a login \(401\)/],
+    [401, "", /needs a login \(401\).*COMFY_URL \(http:\/\/user:password@host:8188\)/],
     [403, "", /refuses the bridge \(403\): it needs a login, or takes requests of one origin alone/],
     [404, "", /is no ComfyUI: it has no \/object_info/],
     [500, "", /answers 500/],
@@ -49,6 +51,39 @@ test("a server that falls silent, or answers something else, keeps what it offer
   await server.refresh();
   expect([[...server.library.nodes.keys()], server.library.live]).toEqual([["Draw"], false]);
   expect(server.library.reason).toMatch(/does not answer\. Start ComfyUI there/);
+});
+
+test("a login is sent with all that is asked, and is in nothing that people read", async () => {
+  const asked: (string | undefined)[] = [];
+  http = createServer((request, response) => {
+    asked.push(request.headers.authorization);
+    response.writeHead(request.headers.authorization === LOGIN ? 200 : 401).end(INFO);
+  });
+  http.on("upgrade", (request, socket) => {
+    asked.push(request.headers.authorization);
+    socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n");
+  });
+  await new Promise<void>((resolve) => http?.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const lines: string[] = [];
+  const at = (authorization: string) =>
+    new ComfyServer({ id: "a", url, authorization, log: (line: string) => void lines.push(line) } as unknown as ServerParts);
+  const server = at(LOGIN);
+  await server.refresh();
+  expect(server.library).toMatchObject({ live: true });
+  const comfy = new ComfyHttp(url, undefined, LOGIN);
+  async function* pieces() {
+    yield Buffer.from("x");
+  }
+  await comfy.upload(pieces(), 1, "a", "b").catch(() => {});
+  await (await comfy.view({ filename: "a", subfolder: "", type: "output" })).pieces[Symbol.asyncIterator]().return?.();
+  await expect(ComfySocket.open(comfy.server, "c")).rejects.toThrow(/401/);
+  expect(asked.length).toBeGreaterThan(3);
+  expect(new Set(asked)).toEqual(new Set([LOGIN]));
+  const refused = at("Basic wrong");
+  await refused.refresh();
+  expect(refused.library.reason).toMatch(/does not take the login of COMFY_URL \(401\)\. Correct its user and password there/);
+  expect(JSON.stringify([lines, server.library, server.report, refused.library, refused.report])).not.toMatch(/Basic|c2VjcmV0/);
 });
 
 test("a mistake of the bridge is not called the server's silence, and is in the log with its place", async () => {
@@ -228,4 +263,40 @@ describe("a prompt whose task was lost", () => {
     expect(fake.prompts).toHaveLength(2);
     expect(fake.calls.filter((call) => call === "POST /interrupt")).toHaveLength(1);
   });
+});
+
+test("[E13] a prompt that was cancelled and goes on keeps its server from tasks until it is over, and is cancelled again meanwhile", async () => {
+  const [fake, bench] = [await FakeComfy.start(), await TaskBench.start()];
+  const prompt = (steps: number) => ({
+    wait: { class_type: "KSampler", inputs: { steps, delay: 20, seed: 1 } },
+    show: { class_type: "PreviewAny", inputs: { source: ["wait", 0] } },
+  });
+  const waiting = [bench.entry(prompt(2000), { task: "first" })];
+  const bus = bench.bus(waiting);
+  const claim = vi.spyOn(bus, "claim");
+  const server = new ComfyServer({ id: "a", url: fake.url, bus, runtime: bench.runtime, log: () => {}, bell: () => sleep(10) });
+  await server.refresh();
+  const [shutdown, over] = [new AbortController(), new AbortController()];
+  const serving = server.serve(shutdown.signal, over.signal);
+  await expect.poll(() => fake.queue.running).toBe(1);
+  fake.faults = { deafTo: Number.POSITIVE_INFINITY };
+  bench.answer = "cancel";
+  await expect.poll(() => bench.results.length, { timeout: 20_000 }).toBe(1);
+  bench.answer = "ok";
+  await expect.poll(() => server.busy).toMatchObject({ reason: expect.stringMatching(/cannot be stopped there/), hangs: true });
+  const [claims, cancels] = [claim.mock.calls.length, () => fake.calls.filter((call) => call === "POST /interrupt").length];
+  const before = cancels();
+  waiting.push(bench.entry(prompt(2), { task: "second" }));
+  await expect.poll(cancels).toBeGreaterThan(before + 2);
+  expect([claim.mock.calls.length, fake.prompts.length]).toEqual([claims, 1]);
+  fake.faults = {};
+  await expect.poll(() => bench.results.length, { timeout: 20_000 }).toBe(2);
+  expect(bench.results).toMatchObject([
+    { task: "first", outcome: "cancelled" },
+    { task: "second", outcome: "succeeded" },
+  ]);
+  expect(server.busy).toBeUndefined();
+  shutdown.abort();
+  await serving;
+  await Promise.all([fake.stop(), bench.stop()]);
 });

@@ -1,6 +1,7 @@
 // One ComfyUI: what it offers, and one task at a time for it.
 import { BUS, type TaskEntry, type WorkerReport } from "@spindle/schemas";
-import { ComfyAnswer, ComfyHttp, isSilence, TooMuch, whyNotLetIn } from "./comfy/http.ts";
+import { ComfyAnswer, isSilence, TooMuch, whyNotLetIn } from "./comfy/answers.ts";
+import { ComfyHttp } from "./comfy/http.ts";
 import { countModels, readFacts, type ServerFacts } from "./library/facts.ts";
 import { ChangeAllowance } from "./library/handover.ts";
 import { type Offers, readObjectInfo, type ServerLibrary } from "./library/merge.ts";
@@ -13,7 +14,10 @@ const ORPHAN_MS = 10_000;
 
 export interface ServerParts extends Omit<TaskParts, "comfy" | "onPlace" | "onSilence" | "onLimited"> {
   id: string;
+  /** Without user and password. */
   url: string;
+  /** The header with its login. */
+  authorization?: string;
   /** Resolves when there may be something to take, and at the latest after so many milliseconds. */
   bell: (ms: number) => Promise<void>;
   /** How long an answer may take; else as long as is known of what is asked. */
@@ -49,7 +53,7 @@ export class ComfyServer {
   private reason: string | undefined;
 
   constructor(private readonly parts: ServerParts) {
-    this.comfy = new ComfyHttp(parts.url, parts.patienceMs);
+    this.comfy = new ComfyHttp(parts.url, parts.patienceMs, parts.authorization);
     this.readings = new ChangeAllowance(parts.now);
   }
 
@@ -65,7 +69,7 @@ export class ComfyServer {
     const { nodes, unreadable } = this.offers;
     return {
       id,
-      address: new URL(url).origin, // it has no user and no password
+      address: new URL(url).origin,
       live: this.live,
       ...(this.reason ? { reason: this.reason.slice(0, 2000) } : {}),
       classes: nodes.size,
@@ -92,6 +96,12 @@ export class ComfyServer {
   private hold(reason: string | undefined, hangs = false): void {
     if (reason === undefined) this.held = undefined;
     else this.held = { reason, hangs, since: this.held && this.held.hangs === hangs ? this.held.since : new Date().toISOString() };
+  }
+
+  /** A node that loads a model and one that hangs cannot be told apart from outside. @param since in ms */
+  private holdStill(since: number): void {
+    const reason = `${this.named} answers, and has reported nothing of the prompt that it runs for more than a minute. It may load a model or be in a long step; if its log says nothing either, cancel the run and start that ComfyUI again.`;
+    this.held = { reason, hangs: false, since: new Date(since).toISOString() };
   }
 
   /** Says that it has so many prompts to do first. */
@@ -158,7 +168,7 @@ export class ComfyServer {
       this.say(true, undefined);
       if (isNew) await this.readPacks();
     } catch (error) {
-      const { reason, isMistake } = reasonOf(error, this.parts.url);
+      const { reason, isMistake } = reasonOf(error, this.comfy.server);
       if (isMistake && reason !== this.reason) this.parts.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
       this.say(false, reason);
     }
@@ -198,7 +208,7 @@ export class ComfyServer {
         continue;
       }
       let isSilent = false;
-      const onPlace = (before: number) => this.holdFor(before);
+      const onPlace = (before: number, still?: number) => (still === undefined ? this.holdFor(before) : this.holdStill(still));
       const onSilence = (silent: boolean) => {
         isSilent = silent;
         if (silent) this.holdSilent();
@@ -234,14 +244,14 @@ export class ComfyServer {
 }
 
 /** Why a server offers nothing new, for people; and whether that is a mistake of the bridge, which its log should explain. */
-function reasonOf(error: unknown, url: string): { reason: string; isMistake?: true } {
+function reasonOf(error: unknown, { url, login }: ComfyHttp["server"]): { reason: string; isMistake?: true } {
   const host = new URL(url).host;
   if (error instanceof SyntaxError) return { reason: `${host} answers, but is no ComfyUI: /object_info is no JSON object.` };
   if (error instanceof TooMuch)
     return { reason: `${host}: ${error.message} Remove packs that nobody uses, or look at what answers there.` };
   if (error instanceof ComfyAnswer) {
     const { status } = error;
-    const reason = whyNotLetIn(error, host);
+    const reason = whyNotLetIn(error, host, login.authorization !== undefined);
     if (reason !== undefined) return { reason };
     if (status === 404) return { reason: `${host} answers, but is no ComfyUI: it has no /object_info.` };
     return { reason: `${host} answers ${status}.` };

@@ -25,6 +25,29 @@ describe("the environment", () => {
     for (const id of ids) expect(id).toMatch(/^a{55}-[0-9a-f]{8}$/);
   });
 
+  test("has a login of each server apart from its address", () => {
+    const given = "http://joe:p%40ss%C3%A9@a:8188/, https://only@b/comfy, http://c";
+    const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
+    expect(readSettings({ ...env, COMFY_URL: given }).servers).toEqual([
+      { id: "a-8188", url: "http://a:8188", authorization: basic("joe:p@ssé") },
+      { id: "b-443", url: "https://b/comfy", authorization: basic("only:") },
+      { id: "c-80", url: "http://c" },
+    ]);
+  });
+
+  test.each([
+    ["joe:s3cret@a:8188", /its part 1 is not a URL/],
+    ["http://a,http://joe:s3cret@ho st", /its part 2 is not a URL/],
+    ["http://joe:s3,cret@a", /its part 1 is not a URL.*%2C/],
+    ["http://joe:s3cret%@a", /the login of a is not written as in a URL.*%25/],
+    ["http://joe:s3cret@a:1/x,http://a:1/y", /http:\/\/a:1\/x and http:\/\/a:1\/y are one host and port/],
+    ["http://joe:s3cret@a,http://a", /a-80 has two logins/],
+  ])("with a login in COMFY_URL=%j that cannot be read is refused without it", (value, message) => {
+    const read = () => readSettings({ ...env, COMFY_URL: value });
+    expect(read).toThrow(message);
+    expect(read).not.toThrow(/s3/);
+  });
+
   test.each([
     ["REDIS_URL", "", "REDIS_URL is not set."],
     ["COMFY_URL", " , ", "COMFY_URL names no server."],

@@ -2,12 +2,20 @@
 import { createHash, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 
+export interface ServerAddress {
+  id: string;
+  /** Without user and password. */
+  url: string;
+  /** The header with its login. */
+  authorization?: string;
+}
+
 export interface Settings {
   redisUrl: string;
   runtimeUrl: string;
   workerKey: string;
   worker: string;
-  servers: { id: string; url: string }[];
+  servers: ServerAddress[];
   /** How often each server is asked whether its nodes changed. */
   libraryEveryMs: number;
   /** How long what runs may go on once the bridge is told to end; then it is handed back. */
@@ -56,27 +64,46 @@ function readDuration(name: string, text: string): number {
 const idOf = (host: string): string =>
   host.length <= 64 ? host : `${host.slice(0, 55)}-${createHash("sha256").update(host).digest("hex").slice(0, 8)}`;
 
-/** Servers separated by commas. @throws Error if one is no URL, two have one host and port, or there is none */
-export function readServers(text: string): Settings["servers"] {
-  const urls = text
+/** Servers separated by commas. @throws Error if one is no URL, two have one host and port, or there is none; no login is in its words */
+export function readServers(text: string): ServerAddress[] {
+  const addresses = text
     .split(",")
     .map((one) => one.trim())
     .filter(Boolean);
-  const servers = urls.map((address) => {
-    const url = URL.canParse(address) ? new URL(address) : undefined;
-    if (!url || !/^https?:$/.test(url.protocol))
-      throw new Error(
-        `COMFY_URL: "${address.slice(0, 80)}" is not a URL. Write it as http://127.0.0.1:8188; several are separated by commas.`,
-      );
-    return {
-      id: idOf(`${url.hostname}-${url.port || (url.protocol === "https:" ? "443" : "80")}`),
-      url: url.href.replace(/\/+$/, ""), // as every spelling of it reads
-    };
-  });
-  if (servers.length === 0)
+  if (addresses.length === 0)
     throw new Error("COMFY_URL names no server. Write it as http://127.0.0.1:8188; several are separated by commas.");
+  const mayShow = !text.includes("@");
+  const servers = addresses.map((address, at) => readServer(address, mayShow ? `"${address.slice(0, 80)}"` : `its part ${at + 1}`));
   const known = new Map(servers.map((server) => [server.id, server]));
-  for (const { id, url } of servers)
-    if (known.get(id)?.url !== url) throw new Error(`COMFY_URL: ${url} and ${known.get(id)?.url} are one host and port. Name one of them.`);
+  for (const { id, url, authorization } of servers) {
+    const other = known.get(id);
+    if (other?.url !== url) throw new Error(`COMFY_URL: ${url} and ${other?.url} are one host and port. Name one of them.`);
+    if (other.authorization !== authorization) throw new Error(`COMFY_URL: ${id} has two logins. Name it once.`);
+  }
   return [...known.values()];
+}
+
+function readServer(address: string, shown: string): ServerAddress {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new Error(
+      `COMFY_URL: ${shown} is not a URL. Write it as http://127.0.0.1:8188, with a login as http://user:password@host:8188, where a comma is %2C; several are separated by commas.`,
+    );
+  const authorization = loginOf(url);
+  [url.username, url.password] = ["", ""];
+  return {
+    id: idOf(`${url.hostname}-${url.port || (url.protocol === "https:" ? "443" : "80")}`),
+    url: url.href.replace(/\/+$/, ""), // as every spelling of it reads
+    ...(authorization ? { authorization } : {}),
+  };
+}
+
+/** RFC 7617. */
+function loginOf({ username, password, hostname }: URL): string | undefined {
+  if (!username && !password) return undefined;
+  try {
+    return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
+  } catch {
+    throw new Error(`COMFY_URL: the login of ${hostname} is not written as in a URL. Write % as %25.`);
+  }
 }

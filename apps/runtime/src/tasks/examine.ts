@@ -9,13 +9,13 @@ import { objectKey, type TaskName } from "./task-name.ts";
 
 type Values = Record<string, unknown>;
 
-export interface StoredObject {
+export interface ResultObject {
   key: string;
   ref: ArtifactRef;
 }
 
 /** An output whose references say what their bytes say, and which files were left out of it, as sentences; or why there is none. */
-export type Examined = { error: TaskError } | { output: Values; artifacts: StoredObject[]; leftOut: string[] };
+export type Examined = { error: TaskError } | { output: Values; artifacts: ResultObject[]; leftOut: string[] };
 
 export async function examine(
   artifacts: Artifacts,
@@ -27,8 +27,8 @@ export async function examine(
   const tooDeep = whyTooLarge(output, { depth: OUTPUT_DEPTH });
   if (tooDeep) return bad(`The result is refused. ${tooDeep}`);
   const stored = new Map<string, ArtifactRef>();
-  const kept: StoredObject[] = [];
-  const refused = new Map<string, StoredObject & { why: string }>();
+  const kept: ResultObject[] = [];
+  const refused = new Map<string, ResultObject & { why: string }>();
   for (const { key, ref } of objects) {
     if (key !== objectKey("output", run, task, ref.artifact)) return bad(`The object ${key.slice(0, 100)} does not belong to this task.`);
     const found = await artifacts.examine(key, ref);
@@ -58,7 +58,7 @@ export async function examine(
 const MOST_NAMED = 5;
 
 /** Which nodes saved files that none of their outputs is for, as sentences: the classes of ComfyUI do not say what they save. */
-function unusable(output: Values, objects: readonly StoredObject[], region: Partial<RegionInput> | null | undefined): string[] {
+function unusable(output: Values, objects: readonly ResultObject[], region: Partial<RegionInput> | null | undefined): string[] {
   const { only, gives = [], prompt = {} } = region ?? {};
   const has = (node: string) => Object.hasOwn(only === undefined ? output : { [only]: output }, node);
   const isEmpty = only !== undefined && Object.keys(output).length === 0;

@@ -12,7 +12,7 @@ import type { NodeRunRecord, Runs, TaskQueue } from "../record/record.ts";
 import type { OpenNodeRun, RecalledTask } from "../record/types.ts";
 import { isOutage, patient } from "../store/patient.ts";
 import type { Decisions } from "./decisions.ts";
-import { examine, type StoredObject } from "./examine.ts";
+import { examine, type ResultObject } from "./examine.ts";
 import type { LiveBoard } from "./live.ts";
 import { delayOfReturned, type TaskError, verdict } from "./retry.ts";
 import type { ServerFailures } from "./server-failures.ts";
@@ -65,7 +65,7 @@ interface Answer {
 type Taken = Awaited<ReturnType<RuntimeEnd["results"]>>[number];
 
 type Ending =
-  | { change: "succeed"; output: Record<string, unknown>; artifacts: StoredObject[] }
+  | { change: "succeed"; output: Record<string, unknown>; artifacts: ResultObject[] }
   | { change: "fail" | "die" | "cancel"; error: TaskError };
 
 export class WorkerTasks {
@@ -339,7 +339,7 @@ export class WorkerTasks {
 }
 
 /** DESIGN A5: bytes that were known already keep their first object. */
-async function dropDoubles(artifacts: Artifacts, objects: readonly StoredObject[]): Promise<void> {
+async function dropDoubles(artifacts: Artifacts, objects: readonly ResultObject[]): Promise<void> {
   for (const { key, ref } of objects) {
     const kept = await artifacts.find(ref.artifact);
     if (kept && kept.key !== key) await artifacts.store.remove(key);

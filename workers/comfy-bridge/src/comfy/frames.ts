@@ -1,5 +1,7 @@
 // ComfyUI's binary WebSocket frames, big-endian: `u32 event` and what belongs to it (server.py encode_bytes, send_image;
 // protocol.py BinaryEventTypes). Numbers are the protocol's.
+import { parseObject } from "../json/python-json.ts";
+
 const PREVIEW = 1;
 const TEXT = 3;
 const PREVIEW_WITH_METADATA = 4;
@@ -59,13 +61,4 @@ const text = (value: unknown): string | undefined => (typeof value === "string" 
 function startsLike(image: Buffer, mime: ImageMime): boolean {
   if (image.length < 4) return false;
   return mime === "image/jpeg" ? image.readUInt16BE(0) === 0xffd8 : image.readUInt32BE(0) === 0x89504e47;
-}
-
-export function parseObject(raw: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(raw);
-    return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,85 +1,12 @@
 // ComfyUI's HTTP API, as far as the bridge uses it.
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
+import { parsePython } from "../json/python-json.ts";
+import { ComfyAnswer, MEBIBYTE, NoJson, OddAnswer, TooMuch } from "./answers.ts";
 import { type Message, readMessage } from "./messages.ts";
+import { ExchangeListener, type OnSilence } from "./silence.ts";
 
-/** An answer of ComfyUI that is no success. */
-export class ComfyAnswer extends Error {
-  constructor(
-    readonly status: number,
-    readonly body: string,
-    what: string,
-  ) {
-    super(`ComfyUI answers ${status} to ${what}: ${body.slice(0, 300)}`);
-  }
-
-  /** How long it asks to wait, in ms. */
-  waitMs: number | undefined;
-  /** Where it sends whoever asks. */
-  location: string | undefined;
-}
-
-/** Something that is no answer of ComfyUI, such as the page of a login. */
-class NoJson extends ComfyAnswer {}
-
-/** An answer of which no more is read. */
-export class TooMuch extends ComfyAnswer {
-  constructor(status: number, what: string, most: number) {
-    super(status, "", what);
-    this.message = `ComfyUI answers ${what} with more than ${most / MEBIBYTE} MiB.`;
-  }
-}
-
-/** The server accepted what it was asked, and took too long to answer. */
-export const isOverdue = (error: unknown): boolean =>
-  error instanceof Error &&
-  (/^(Timeout|Abort)Error$/.test(error.name) || Object(error.cause).code === "UND_ERR_CONNECT_TIMEOUT" || error.message === LATE_HANDSHAKE);
-/** What `ws` says of a socket that nobody opens. */
-const LATE_HANDSHAKE = "Opening handshake has timed out";
-
-/** Nobody listens, the connection broke, or it took too long: `fetch` has a TypeError for all of the network's errors. */
-export const isSilence = (error: unknown): boolean => (error instanceof TypeError && error.message === "fetch failed") || isOverdue(error);
-
-/** What keeps the bridge from a server, and what to do; undefined for any other answer. */
-export function whyNotLetIn(error: ComfyAnswer, host: string): string | undefined {
-  const { status } = error;
-  if (status === 401) return `${host} needs a login (401); the bridge has none. Let it in by its address.`;
-  if (status === 403)
-    return `${host} refuses the bridge (403): it needs a login, or takes requests of one origin alone. The bridge has no login and is no page: let it in by its address.`;
-  if (status === 429) return `${host} gets too many requests (429). Let the bridge in without a limit by its address.`;
-  if (status >= 300 && status < 400)
-    return `${host} sends the bridge elsewhere (${status}${error.location ? `, to ${error.location}` : ""}): it has another address, or a login before it. Name the address that answers in COMFY_URL, or let the bridge in without a login.`;
-  if (error instanceof NoJson)
-    return `${host} answers with a page instead of data: a login may be before it. Let the bridge in by its address, or name another one in COMFY_URL.`;
-  return undefined;
-}
-
-/** Without an answer that says when to ask again; it doubles. */
-const FIRST_WAIT_MS = 1000;
-const LONGEST_WAIT_MS = 30_000;
-
-/**
- * Asks again for as long as the server says that it gets too many requests.
- * @param onLimited true before each wait, false once it answers again
- */
-export async function unhurried<T>(ask: () => Promise<T>, signal: AbortSignal, onLimited: (isLimited: boolean) => void): Promise<T> {
-  for (let [wait, isLimited] = [FIRST_WAIT_MS, false]; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
-    try {
-      const answer = await ask();
-      if (isLimited) onLimited(false);
-      return answer;
-    } catch (error) {
-      if (!(error instanceof ComfyAnswer && error.status === 429) || signal.aborted) throw error;
-      isLimited = true;
-      onLimited(true);
-      await sleep(Math.min(error.waitMs ?? wait, LONGEST_WAIT_MS), undefined, { signal });
-    }
-  }
-}
-
-const MEBIBYTE = 1024 * 1024;
-/** Bytes of an answer that are read. The library of 12,000 classes has some 25 MiB. */
-const MOST = { library: 64 * MEBIBYTE, json: 32 * MEBIBYTE, file: 2048 * MEBIBYTE, error: MEBIBYTE } as const;
+/** Bytes of an answer that are read. The library of 12,000 classes has some 25 MiB; a file may be as large as one that the runtime keeps. */
+const MOST = { library: 64 * MEBIBYTE, json: 32 * MEBIBYTE, file: 8192 * MEBIBYTE, error: MEBIBYTE } as const;
 
 export interface FileRef {
   filename: string;
@@ -116,28 +43,43 @@ const OBJECT_INFO_TIMEOUT_MS = 120_000;
 const SLOWEST_UPLOAD = 50;
 
 type Json = Record<string, unknown>;
+const isObject = (value: unknown): value is Json => value !== null && typeof value === "object" && !Array.isArray(value);
+/** Each with its number and its id first. */
+const isQueue = (value: unknown): value is [number, string][] =>
+  Array.isArray(value) && value.every((entry) => Array.isArray(entry) && typeof entry[0] === "number" && typeof entry[1] === "string");
 
 export class ComfyHttp {
+  /** Where it is, and the header with its login, which goes with whatever is asked. */
+  readonly server: { url: string; login: { authorization?: string } };
+
   /** @param patienceMs how long an answer may take; else as long as is known of what is asked */
   constructor(
-    readonly url: string,
+    url: string,
     private readonly patienceMs?: number,
-  ) {}
+    authorization?: string,
+  ) {
+    this.server = { url, login: authorization === undefined ? {} : { authorization } };
+  }
 
   /** 200 and 400 are answers; anything else is thrown. */
   async submit(body: Json): Promise<PromptAnswer> {
     const response = await this.fetch("/prompt", json(body));
     if (response.status !== 200 && response.status !== 400) throw await answer(response, "a prompt");
-    return { status: response.status, body: (await jsonOf(response, "a prompt")) as Json };
+    const answered = await jsonOf(response, "a prompt");
+    if (!isObject(answered)) throw new OddAnswer("a prompt");
+    return { status: response.status, body: answered };
   }
 
   async history(prompt: string): Promise<History | undefined> {
-    const found = ((await this.json(`/history/${prompt}`)) as Json)[prompt] as Json | undefined;
-    if (!found) return undefined;
-    const messages = ((found.status as Json | undefined)?.messages ?? []) as [string, Json][];
+    const found = (Object(await this.json(`/history/${prompt}`)) as Json)[prompt];
+    if (!isObject(found)) return undefined;
+    const { messages } = Object(found.status) as Json;
     return {
-      outputs: (found.outputs ?? {}) as History["outputs"],
-      messages: messages.flatMap(([type, data]) => readMessage(type, data) ?? []),
+      outputs: (isObject(found.outputs) ? found.outputs : {}) as History["outputs"],
+      messages: (Array.isArray(messages) ? messages : []).flatMap((message: unknown) => {
+        const [type, data] = Array.isArray(message) ? message : [];
+        return (typeof type === "string" && isObject(data) && readMessage(type, data)) || [];
+      }),
     };
   }
 
@@ -149,10 +91,8 @@ export class ComfyHttp {
 
   /** How many prompts come before this one, those that run included: 0 if it runs; undefined if the server does not have it. */
   async placeOf(prompt: string): Promise<number | undefined> {
-    const { queue_running: running, queue_pending: pending } = (await this.json("/queue")) as Record<
-      "queue_running" | "queue_pending",
-      [number, string][]
-    >;
+    const { queue_running: running, queue_pending: pending } = Object(await this.json("/queue")) as Json;
+    if (!isQueue(running) || !isQueue(pending)) throw new OddAnswer("/queue");
     if (running.some(([, id]) => id === prompt)) return 0;
     const own = pending.find(([, id]) => id === prompt);
     return own && running.length + pending.filter(([number]) => number < own[0]).length;
@@ -169,9 +109,11 @@ export class ComfyHttp {
 
   /**
    * @param size of all pieces together, in bytes
+   * @param onSilence that the server does not take them, or takes them again
    * @returns the name under which nodes find the file
    */
-  async upload(pieces: AsyncIterable<Uint8Array>, size: number, name: string, subfolder: string): Promise<string> {
+  async upload(pieces: AsyncIterable<Uint8Array>, size: number, name: string, subfolder: string, onSilence?: OnSilence): Promise<string> {
+    const listener = new ExchangeListener(onSilence);
     const boundary = `spindle-${randomUUID()}`;
     const field = (head: string, text: string) => `--${boundary}\r\nContent-Disposition: form-data; ${head}\r\n\r\n${text}`;
     const before = Buffer.from(
@@ -183,23 +125,38 @@ export class ComfyHttp {
       yield* pieces;
       yield after;
     }
+    /** While the next piece is fetched, the server is not waited for. */
+    async function* listened() {
+      listener.rest();
+      for await (const piece of form()) {
+        listener.wait();
+        yield piece;
+        listener.rest();
+      }
+      listener.wait();
+    }
     const headers = {
+      ...this.server.login,
       "content-type": `multipart/form-data; boundary=${boundary}`,
       "content-length": String(before.length + size + after.length),
     };
     const timeout = this.patienceMs ?? TIMEOUT_MS + Math.ceil(size / SLOWEST_UPLOAD);
-    const response = await sendPieces(
-      `${this.url}/upload/image`,
-      { method: "POST", redirect: "manual", headers, signal: AbortSignal.timeout(timeout) },
-      form(),
-    );
-    if (!response.ok) throw await answer(response, `the upload of ${name}`);
-    const { name: given, subfolder: under } = (await jsonOf(response, `the upload of ${name}`)) as { name: string; subfolder: string };
-    return under ? `${under}/${given}` : given;
+    const init = { method: "POST", redirect: "manual", headers, signal: AbortSignal.timeout(timeout) } as const;
+    listener.wait();
+    try {
+      const response = await sendPieces(`${this.server.url}/upload/image`, init, listened());
+      if (!response.ok) throw await answer(response, `the upload of ${name}`);
+      const { name: given, subfolder: under } = Object(await jsonOf(response, `the upload of ${name}`)) as Json;
+      if (typeof given !== "string" || given === "") throw new OddAnswer(`the upload of ${name}`);
+      return under ? `${under}/${given}` : given;
+    } finally {
+      listener.rest();
+    }
   }
 
   /** A file as it comes. It may take as long as it needs, while bytes of it come, and wait for whoever reads it. */
-  async view({ filename, subfolder, type }: FileRef, signal?: AbortSignal): Promise<ViewedFile> {
+  async view({ filename, subfolder, type }: FileRef, signal?: AbortSignal, onSilence?: OnSilence): Promise<ViewedFile> {
+    const listener = new ExchangeListener(onSilence);
     const stalled = new AbortController();
     const what = `the file ${filename}`;
     const within = async <T>(waiting: Promise<T>): Promise<T> => {
@@ -207,10 +164,15 @@ export class ComfyHttp {
         () => stalled.abort(new DOMException(`ComfyUI sends no more of ${what}.`, "TimeoutError")),
         this.patienceMs ?? TIMEOUT_MS,
       );
-      return waiting.finally(() => clearTimeout(late));
+      listener.wait();
+      return waiting.finally(() => {
+        clearTimeout(late);
+        listener.rest();
+      });
     };
     const response = await within(
-      fetch(`${this.url}/view?${new URLSearchParams({ filename, subfolder, type })}`, {
+      fetch(`${this.server.url}/view?${new URLSearchParams({ filename, subfolder, type })}`, {
+        headers: this.server.login,
         redirect: "manual",
         signal: AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]),
       }),
@@ -218,6 +180,10 @@ export class ComfyHttp {
     if (!response.ok) throw await answer(response, what);
     const mime = (response.headers.get("content-type") ?? "application/octet-stream").split(";")[0] as string;
     const length = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
+    if (Number(length) > MOST.file) {
+      await response.body?.cancel();
+      throw new TooMuch(response.status, what, MOST.file);
+    }
     return { mime, ...(length === null ? {} : { size: Number(length) }), pieces: piecesOf(response, what, MOST.file, within) };
   }
 
@@ -260,12 +226,20 @@ export class ComfyHttp {
     await response.arrayBuffer();
   }
 
-  private fetch(path: string, init: RequestInit, timeout = TIMEOUT_MS): Promise<Response> {
-    return fetch(`${this.url}${path}`, { redirect: "manual", ...init, signal: AbortSignal.timeout(this.patienceMs ?? timeout) });
+  private fetch(path: string, init: JsonRequest, timeout = TIMEOUT_MS): Promise<Response> {
+    const headers = { ...init.headers, ...this.server.login };
+    return fetch(`${this.server.url}${path}`, {
+      redirect: "manual",
+      ...init,
+      headers,
+      signal: AbortSignal.timeout(this.patienceMs ?? timeout),
+    });
   }
 }
 
-const json = (body: Json): RequestInit => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+type JsonRequest = Omit<RequestInit, "headers"> & { headers?: Record<string, string> };
+
+const json = (body: Json): JsonRequest => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 const answer = async (response: Response, what: string) => {
   const body = await bytesOf(response, what, MOST.error).catch(() => "");
   const said = new ComfyAnswer(response.status, body.toString(), what);
@@ -277,7 +251,7 @@ const answer = async (response: Response, what: string) => {
 async function jsonOf(response: Response, what: string): Promise<unknown> {
   const text = (await bytesOf(response, what, MOST.json)).toString("utf8");
   try {
-    return JSON.parse(text);
+    return parsePython(text);
   } catch {
     throw new NoJson(response.status, text, what);
   }
@@ -311,14 +285,14 @@ export async function* piecesOf(
 }
 
 /**
- * Sends what comes, as it comes.
+ * Sends what comes, as it comes; of nothing nothing is sent, and on an empty piece `fetch` would never end.
  * @throws what the pieces throw, not that the request was ended by it
  */
 export async function sendPieces(url: string, init: RequestInit, pieces: AsyncIterable<Uint8Array>): Promise<Response> {
   let broken: { error: unknown } | undefined;
   async function* guarded() {
     try {
-      yield* pieces;
+      for await (const piece of pieces) if (piece.length > 0) yield piece;
     } catch (error) {
       broken = { error };
       throw error;

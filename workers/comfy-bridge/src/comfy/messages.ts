@@ -1,5 +1,5 @@
 // ComfyUI's JSON WebSocket messages, as far as the bridge acts on them (its execution.py and comfy_execution/progress.py).
-import { parseObject } from "./frames.ts";
+import { parseObject } from "../json/python-json.ts";
 
 interface OfPrompt {
   prompt: string;

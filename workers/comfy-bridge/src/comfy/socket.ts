@@ -1,8 +1,9 @@
 // One WebSocket to one ComfyUI for one prompt. What it says is a hint: messages are neither kept nor repeated by the server.
 import { EventEmitter } from "node:events";
 import WebSocket from "ws";
+import { ComfyAnswer } from "./answers.ts";
 import { decodeFrame, type SocketFrame } from "./frames.ts";
-import { ComfyAnswer } from "./http.ts";
+import type { ComfyHttp } from "./http.ts";
 import { decodeMessage, type Message } from "./messages.ts";
 
 const FEATURES_WAIT_MS = 1000;
@@ -25,9 +26,9 @@ export class ComfySocket extends EventEmitter<SocketEvents> {
   unreadable = 0;
   private closing = false;
 
-  private constructor(url: string) {
+  private constructor(url: string, headers: ComfyHttp["server"]["login"]) {
     super();
-    this.socket = new WebSocket(url, { maxPayload: MAX_FRAME, handshakeTimeout: OPEN_TIMEOUT_MS, perMessageDeflate: false });
+    this.socket = new WebSocket(url, { headers, maxPayload: MAX_FRAME, handshakeTimeout: OPEN_TIMEOUT_MS, perMessageDeflate: false });
     this.socket.on("error", () => {}); // the event `close` follows
     this.socket.on("close", () => this.closing || this.emit("lost"));
     this.socket.on("message", (data, isBinary) => this.read(data as Buffer, isBinary));
@@ -38,8 +39,8 @@ export class ComfySocket extends EventEmitter<SocketEvents> {
    * Two sockets of one client id end each other, so an old one must be closed first.
    * @throws Error if there is no server, or it refuses
    */
-  static async open(url: string, client: string): Promise<ComfySocket> {
-    const made = new ComfySocket(`${url.replace(/^http/, "ws")}/ws?clientId=${encodeURIComponent(client)}`);
+  static async open({ url, login }: ComfyHttp["server"], client: string): Promise<ComfySocket> {
+    const made = new ComfySocket(`${url.replace(/^http/, "ws")}/ws?clientId=${encodeURIComponent(client)}`, login);
     await new Promise<void>((resolve, reject) => {
       made.socket.once("open", resolve);
       made.socket.once("error", (error) => {

@@ -119,6 +119,9 @@ function safe(value: unknown): number | undefined {
   return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, number));
 }
 
+/** A number that no JSON has: it could not be sent, and another one would mean something else. */
+const isNoDefault = (value: unknown): boolean => typeof value === "number" && !Number.isFinite(value);
+
 function numeric(schema: PortSchema, name: string, options: Options, mustBeWired: boolean): void {
   const [minimum, maximum, step] = [safe(options.min), safe(options.max), safe(options.step)];
   const isSeed = schema.type === "integer" && SEEDS.has(name);
@@ -128,7 +131,7 @@ function numeric(schema: PortSchema, name: string, options: Options, mustBeWired
   if (options.control_after_generate ?? isSeed) schema["x-control"] = true;
   if (schema["x-control"] || isSeed) schema["x-widget"] = "seed";
   else if (options.display === "slider") schema["x-widget"] = "slider";
-  if (mustBeWired) return;
+  if (mustBeWired || isNoDefault(options.default)) return;
   const given = safe(options.default) ?? Math.max(0, minimum ?? 0);
   schema.default = schema.type === "integer" ? Math.trunc(given) : given;
 }

@@ -348,3 +348,24 @@ test("defaults and limits that are written as text are numbers; of an integer or
   }).io.input as { properties: Record<string, object> };
   expect(properties).toMatchObject({ a: { default: 1.5, minimum: 0 }, b: { default: 7 }, c: { type: "number", default: 0.5 } });
 });
+
+describe("numbers that Python writes and JSON does not have", () => {
+  const of = (spec: string) =>
+    readObjectInfo(`{"Odd": {"input": {"required": {"x": ${spec}}}, "output": []}, "Well": {"input": {}, "output": ["IMAGE"]}}`);
+  const inputOf = (read: ReturnType<typeof of>) => ((read.nodes.get("Odd")?.io.input.properties ?? {}) as Properties).x;
+  test("cost the other classes nothing, and as a limit they are none", () => {
+    const read = of('["FLOAT", {"default": 1.0, "min": -Infinity, "max": Infinity, "step": NaN}]');
+    expect([[...read.nodes.keys()], read.unreadable.size]).toEqual([["Odd", "Well"], 0]);
+    expect(inputOf(read)).toEqual({ title: "x", "x-comfy-type": "FLOAT", type: "number", "x-inline": true, default: 1 });
+  });
+  test("are no default: the input is asked for", () => {
+    const read = of('["FLOAT", {"default": Infinity}]');
+    expect(read.nodes.get("Odd")?.io.input).toMatchObject({ required: ["x"] });
+    expect(inputOf(read)).not.toHaveProperty("default");
+  });
+  test("among the choices make the class unreadable, with the reason, and no other", () => {
+    const read = of("[[1.0, NaN], {}]");
+    expect([...read.unreadable]).toEqual([["Odd", "a choice or value in it is NaN, which cannot be sent"]]);
+    expect(read.nodes.get("Well")?.io.output.properties).toHaveProperty("IMAGE");
+  });
+});

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Capability, CapabilityEngine } from "@spindle/schemas";
 import { joinFileLists } from "@spindle/schemas/file-lists";
+import { parsePython } from "../json/python-json.ts";
 import { toCapability, unreadableCapability } from "./capability.ts";
 
 export interface ServerLibrary {
@@ -28,7 +29,7 @@ export interface Offers extends Required<Pick<ServerLibrary, "nodes" | "unreadab
  * @throws SyntaxError if it is not a JSON object
  */
 export function readObjectInfo(json: string, before?: Offers): Offers {
-  const info: unknown = JSON.parse(json);
+  const info = parsePython(json);
   if (info === null || typeof info !== "object" || Array.isArray(info)) throw new SyntaxError("/object_info is no object.");
   const [nodes, unreadable, sources] = [new Map<string, Capability>(), new Map<string, string>(), new Map<string, string>()];
   let isSame = before?.nodes.size === Object.keys(info).length;
@@ -70,7 +71,7 @@ const MOST_OF_A_CLASS = 8 * 1024 * 1024;
 /** Values inside values; those of ComfyUI's own classes are nested nine deep. */
 const DEEPEST = 200;
 
-/** @throws Error if it could not be written, because something in it is nested too deep, or is too large */
+/** @throws Error if it could not be written: something in it is nested too deep, is too large, or is a number that JSON does not have */
 function written(capability: Capability): Capability {
   if (sizeOf(capability, 0) > MOST_OF_A_CLASS) throw new Error("it is larger than 8 MiB");
   return capability;
@@ -79,6 +80,7 @@ function written(capability: Capability): Capability {
 /** As JSON, about. Writing it to count takes longer than all else that is done with a class. */
 function sizeOf(value: unknown, depth: number): number {
   if (typeof value === "string") return value.length + 3;
+  if (typeof value === "number" && !Number.isFinite(value)) throw new Error(`a choice or value in it is ${value}, which cannot be sent`);
   if (value === null || typeof value !== "object") return 8;
   if (depth > DEEPEST) throw new Error("something in it is nested too deep");
   let size = 2;

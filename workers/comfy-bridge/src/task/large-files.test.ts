@@ -81,7 +81,7 @@ const runtimeWith = async (held: Readonly<Record<string, readonly Buffer[]>> = {
   return new TaskRuntime({ task: "t", inputSha256: "" }, { runtimeUrl, workerKey: "k".repeat(32) });
 };
 
-const WATCH = { signal: new AbortController().signal, onLimited: () => {} };
+const WATCH = { signal: new AbortController().signal, onLimited: () => {}, onSilence: () => () => {} };
 const ID = "00000000-0000-4000-8000-000000000001";
 const many = (count: number): Buffer[] => Array.from({ length: count }, () => PIECE);
 const hashOf = (pieces: readonly Buffer[]): string => {

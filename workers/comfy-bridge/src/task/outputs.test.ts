@@ -1,7 +1,8 @@
 import type { RegionInput, RegionInputGive } from "@spindle/schemas";
 import { expect, test } from "vitest";
+import { ComfyAnswer, TooMuch } from "../comfy/answers.ts";
 import type { ComfyHttp, FileRef } from "../comfy/http.ts";
-import { Collector, leftBehind, outputsOf } from "./outputs.ts";
+import { Collector, leftBehind, leftOut, outputsOf } from "./outputs.ts";
 import type { TaskRuntime } from "./runtime.ts";
 
 async function* pieces(text: string) {
@@ -13,7 +14,7 @@ const runtime = {
     Promise.resolve({ ref: { artifact: name, mime, sha256: "", size: 1, name }, key: name }),
 };
 const collector = (from: object = comfy, signal = new AbortController().signal) =>
-  new Collector(from as ComfyHttp, runtime as unknown as TaskRuntime, { signal, onLimited: () => {} });
+  new Collector(from as ComfyHttp, runtime as unknown as TaskRuntime, { signal, onLimited: () => {}, onSilence: () => () => {} });
 const outputs = (picks: RegionInputGive["pick"][], shown: Record<string, unknown>) => {
   const gives = picks.map((pick) => ({ node: "n", port: pick, from: "saver", pick }));
   return outputsOf({ gives } as unknown as RegionInput, { saver: shown }, collector());
@@ -98,4 +99,31 @@ test("of many files a few are fetched at once, none more once the task is stoppe
   expect([most, now]).toEqual([4, expect.any(Number)]);
   await new Promise((resolve) => setTimeout(resolve));
   expect(all).toBeLessThan(28);
+});
+
+test("a picture without a byte is left out and named; where there is no other, the node fails with its name", async () => {
+  const emptied = {
+    view: async ({ filename }: FileRef) => ({ pieces: pieces(filename.startsWith("empty") ? "" : "x"), mime: "image/png" }),
+  };
+  const some = collector(emptied);
+  const kept = await some.files({ images: [file("a.png"), file("empty.png")] }, "n");
+  expect(kept).toMatchObject([{ name: "a.png" }]);
+  expect(leftOut(some)).toEqual([expect.stringMatching(/^Left out of n: empty\.png, /)]);
+  await expect(collector(emptied).files({ images: [file("empty.png")] }, "n")).rejects.toMatchObject({
+    error: { class: "user", code: "comfy.no_output", message: expect.stringContaining("empty.png"), details: { node: "n" } },
+  });
+  expect(await collector(emptied).files({ files: [file("empty.txt")] }, "n")).toMatchObject([{ name: "empty.txt" }]);
+});
+
+test("a file that ComfyUI does not give fails its node, with its name and what to do", async () => {
+  const refusing = (error: Error) => ({ view: () => Promise.reject(error) });
+  const failing = (error: Error) => collector(refusing(error)).files({ images: [file("a..b.png")] }, "n");
+  await expect(failing(new ComfyAnswer(400, "", "the file a..b.png"))).rejects.toMatchObject({
+    status: 400,
+    error: { class: "user", message: expect.stringMatching(/a\.\.b\.png.*400.*filename_prefix/), details: { node: "n" } },
+  });
+  await expect(failing(new TooMuch(200, "the file a..b.png", 8192 * 1024 * 1024))).rejects.toMatchObject({
+    error: { class: "user", message: expect.stringMatching(/a\.\.b\.png.*8192 MiB.*shorter/), details: { node: "n" } },
+  });
+  for (const status of [401, 503]) await expect(failing(new ComfyAnswer(status, "", "x"))).rejects.toBeInstanceOf(ComfyAnswer);
 });

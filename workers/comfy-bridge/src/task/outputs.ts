@@ -1,8 +1,10 @@
 // What ComfyUI's output nodes gave -> the outputs of the graph's nodes, stored as artifacts.
 import { type ArtifactRef, MEDIA_TYPES, type RegionInput, type RegionInputGive } from "@spindle/schemas";
 import pLimit from "p-limit";
-import { type ComfyHttp, type FileRef, unhurried, type ViewedFile } from "../comfy/http.ts";
-import { failure } from "./errors.ts";
+import { ComfyAnswer, MEBIBYTE, TooMuch, unhurried } from "../comfy/answers.ts";
+import type { ComfyHttp, FileRef, ViewedFile } from "../comfy/http.ts";
+import type { OnSilence } from "../comfy/silence.ts";
+import { failure, TaskFailure } from "./errors.ts";
 import { isPng, TextFinder, without, withoutText } from "./png.ts";
 import type { StoredObject, TaskRuntime } from "./runtime.ts";
 
@@ -18,29 +20,40 @@ const MOST_FILES = 256;
 /** Other prompts of the bridge go on beside a prompt of many files, and few are in memory at once. */
 const FILES_AT_ONCE = 4;
 /** Bytes of a file that are held; a larger one goes to the store as it comes. */
-const MOST_HELD = 8 * 1024 * 1024;
+const MOST_HELD = 8 * MEBIBYTE;
+
+const MEDIUM = /^(?:image|audio|video)\//;
+
+/** Of an exchange of files with a server. */
+export interface Watch {
+  signal: AbortSignal;
+  onLimited: (isLimited: boolean) => void;
+  /** For each file that is on its way. */
+  onSilence: () => OnSilence;
+}
 
 /** Fetches and stores each file once, as soon as somebody asks for it. */
 export class Collector {
   readonly objects: StoredObject[] = [];
-  private readonly stored = new Map<string, Promise<ArtifactRef>>();
+  private readonly stored = new Map<string, Promise<ArtifactRef | undefined>>();
   private readonly inTurn = pLimit(FILES_AT_ONCE);
 
   /** @param watch its signal ends what is being fetched, and begins no more */
   constructor(
     private readonly comfy: ComfyHttp,
     private readonly runtime: TaskRuntime,
-    private readonly watch: { signal: AbortSignal; onLimited: (isLimited: boolean) => void },
+    private readonly watch: Watch,
   ) {}
 
   private view(file: FileRef): Promise<ViewedFile> {
-    const { signal, onLimited } = this.watch;
-    return unhurried(() => this.comfy.view(file, signal), signal, onLimited);
+    const { signal, onLimited, onSilence } = this.watch;
+    return unhurried(() => this.comfy.view(file, signal, onSilence()), signal, onLimited);
   }
 
   /**
    * @param node whose files they are, in the graph
-   * @throws TaskFailure if they are too many with those before them, of which none is fetched then
+   * @returns those that have bytes
+   * @throws TaskFailure if they are too many with those before them, of which none is fetched then, or if none has bytes
    */
   async files(shown: Shown, node: string): Promise<ArtifactRef[]> {
     const files = filesOf(shown);
@@ -52,7 +65,28 @@ export class Collector {
         `ComfyUI gave ${count} files; one prompt may give ${MOST_FILES}. Make a video of them, or smaller batches.`,
         { node },
       );
-    return Promise.all(files.map((file) => this.file(file)));
+    const kept = await this.withBytes(files, node);
+    if (kept.length === 0 && files.length > 0)
+      throw failure(
+        "user",
+        "comfy.no_output",
+        `ComfyUI saved ${(files[0] as FileRef).filename} without a byte in it. Free space on its disk if that is full, else see what the node is given; then run this again.`,
+        { node },
+      );
+    return kept;
+  }
+
+  /** Pictures, sounds and videos without a byte, which nothing can show, by their node. */
+  readonly empty = new Map<string, Set<string>>();
+
+  private async withBytes(files: readonly FileRef[], node: string): Promise<ArtifactRef[]> {
+    const found = await Promise.all(
+      files.map(async (file) => ({ file, ref: await this.file(file).catch((error) => notGiven(error, file, node)) })),
+    );
+    return found.flatMap(({ file, ref }) => {
+      if (ref === undefined) this.empty.set(node, (this.empty.get(node) ?? new Set()).add(file.filename));
+      return ref ?? [];
+    });
   }
 
   /** Previews there is no room for, by their node. */
@@ -64,10 +98,10 @@ export class Collector {
     let room = MOST_FILES - this.stored.size;
     const kept = files.filter((file) => this.stored.has(nameOf(file)) || room-- > 0);
     if (kept.length < files.length) this.dropped.set(node, { dropped: files.length - kept.length, all: files.length });
-    return Promise.all(kept.map((file) => this.file(file)));
+    return this.withBytes(kept, node);
   }
 
-  private file(file: FileRef): Promise<ArtifactRef> {
+  private file(file: FileRef): Promise<ArtifactRef | undefined> {
     const name = nameOf(file);
     const known = this.stored.get(name);
     if (known) return known;
@@ -77,11 +111,12 @@ export class Collector {
     return storing;
   }
 
-  private async fetch(file: FileRef): Promise<ArtifactRef> {
+  private async fetch(file: FileRef): Promise<ArtifactRef | undefined> {
     this.watch.signal.throwIfAborted();
     const viewed = await this.view(file);
     const mime = MIME_BY_EXTENSION.get(file.filename.split(".").at(-1)?.toLowerCase() ?? "") ?? viewed.mime;
     const { head, isWhole } = await beginningOf(viewed.pieces);
+    if (head.length === 0 && MEDIUM.test(mime)) return undefined;
     const kept = isWhole
       ? await this.runtime.store(withoutText(head), mime, "output", file.filename)
       : await this.runtime.storePieces(await this.asItComes(file, viewed.size, isPng(head)), mime, "output", file.filename);
@@ -105,6 +140,34 @@ export class Collector {
     const left = spans.reduce((sum, [start, end]) => sum + end - start, 0);
     return { size: whole - left, pieces: () => without(spans, again()) };
   }
+}
+
+/** A file that ComfyUI names and does not give. */
+export class Ungiven extends TaskFailure {
+  constructor(
+    readonly status: number,
+    message: string,
+    node: string,
+  ) {
+    super({ class: "user", code: "comfy.no_output", message, details: { node } });
+  }
+}
+
+/** @throws Error that names the file, its node and the next step, where it is the file that is wrong */
+function notGiven(error: unknown, { filename }: FileRef, node: string): never {
+  const name = filename.slice(0, 200);
+  if (error instanceof TooMuch)
+    throw new Ungiven(
+      error.status,
+      `${name} is too large: a file may have ${error.most / MEBIBYTE} MiB. Make a shorter or smaller one, or several.`,
+      node,
+    );
+  if (!(error instanceof ComfyAnswer && (error.status === 400 || error.status === 404))) throw error;
+  throw new Ungiven(
+    error.status,
+    `ComfyUI saved ${name}, and answers ${error.status} when it is asked for it: the file was removed or renamed, or ComfyUI does not give files of such a name. Change the name (filename_prefix), without "..", and run this again.`,
+    node,
+  );
 }
 
 /** Of a file that is larger no more than that is read, and its reading is ended. */
@@ -159,13 +222,15 @@ export const isPreview = (shown: Shown, from: string, node: string): boolean => 
   return from === node && files.length > 0 && files.every(({ type }) => type === "temp");
 };
 
-/** Which previews were left out, as sentences. */
-export const leftOut = ({ dropped: nodes }: Collector): string[] =>
-  Array.from(
+/** Which previews and which files were left out, as sentences. */
+export const leftOut = ({ dropped: nodes, empty }: Collector): string[] => [
+  ...Array.from(
     nodes,
     ([node, { dropped, all }]) =>
       `${dropped} of ${all} previews of ${node} were left out: one prompt may give ${MOST_FILES} files. To keep all, make a video of them, or smaller batches.`,
-  );
+  ),
+  ...Array.from(empty, ([node, files]) => `Left out of ${node}: ${[...files].join(", ")}, in which ComfyUI saved no byte.`),
+];
 
 /** Where a saver of ours got a batch and one of it leaves, as sentences: an output node of the graph's own says so by its outputs. */
 export function leftBehind({ gives }: RegionInput, shown: Readonly<Record<string, Shown>>): string[] {

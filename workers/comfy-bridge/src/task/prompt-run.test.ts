@@ -46,15 +46,26 @@ interface Around {
   onSilence?: (isSilent: boolean) => void;
   onLimited?: (isLimited: boolean) => void;
   onNews?: (news: News) => void;
+  onPlace?: (before: number, still?: number) => void;
+  stillMs?: number;
 }
 
 async function play(
   name: string,
   faults: Faults = {},
-  { signal = new AbortController().signal, patienceMs, onSilence = () => {}, onLimited = () => {}, onNews = () => {} }: Around = {},
+  {
+    signal = new AbortController().signal,
+    patienceMs,
+    onSilence = () => {},
+    onLimited = () => {},
+    onNews = () => {},
+    onPlace = () => {},
+    stillMs,
+  }: Around = {},
   conversation = readConversation(name),
+  program = replayConversation(conversation),
 ) {
-  fake.program = replayConversation(conversation);
+  fake.program = program;
   fake.played = true;
   fake.faults = faults;
   const { prompt } = conversation;
@@ -69,7 +80,8 @@ async function play(
     prompt,
     report,
     onExecuted: (shown) => executed.push(shown),
-    onPlace: () => {},
+    onPlace,
+    ...(stillMs === undefined ? {} : { stillMs }),
     onSilence,
     onLimited,
     signal,
@@ -303,6 +315,29 @@ test("a file may take longer than an answer, while bytes of it come", async () =
     server.closeAllConnections();
     server.close();
   }
+});
+
+test("a prompt that runs and reports nothing is said to, since when, until it reports something", async () => {
+  const conversation = readConversation("01_simple_ok");
+  const replay = replayConversation(conversation);
+  let goOn = () => {};
+  const still = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const said: (number | undefined)[] = [undefined];
+  const onPlace = (before: number, still?: number) => {
+    if (before === 0 && said.at(-1) !== still) said.push(still);
+    if (still !== undefined) goOn();
+  };
+  await play("01_simple_ok", {}, { onPlace, stillMs: 1000 }, conversation, async function* (job) {
+    let step = 0;
+    for await (const each of replay(job)) {
+      if (++step === 3) await still;
+      yield each;
+    }
+  });
+  expect(said).toEqual([undefined, expect.any(Number), undefined]);
+  expect(said[1]).toBeLessThan(Date.now());
 });
 
 test("each recorded HTTP answer is understood [20_http_api]", async () => {

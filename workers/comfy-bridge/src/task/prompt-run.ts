@@ -1,8 +1,10 @@
 // One prompt on one ComfyUI, from submission to its end. Its socket gives hints; the history is the truth.
 import { EventEmitter, once } from "node:events";
 import type { RegionInput } from "@spindle/schemas";
-import { ComfyAnswer, type ComfyHttp, type History, isOverdue, type PromptAnswer, unhurried } from "../comfy/http.ts";
+import { ComfyAnswer, isOverdue, unhurried } from "../comfy/answers.ts";
+import type { ComfyHttp, History, PromptAnswer } from "../comfy/http.ts";
 import type { Message, NodeError } from "../comfy/messages.ts";
+import { SILENT_MS } from "../comfy/silence.ts";
 import { ComfySocket } from "../comfy/socket.ts";
 import { failure, fromException, fromRefusal } from "./errors.ts";
 import type { Report } from "./report.ts";
@@ -16,8 +18,8 @@ const WITHDRAW_EVERY_MS = 1000;
 const WITHDRAW_FOR_MS = 5000;
 /** The history is written a moment after a prompt leaves the queue. */
 const HISTORY_LAG_MS = 3000;
-/** A server that takes so long to answer is said to be silent. */
-const SILENT_MS = 5000;
+/** A prompt that runs and of which nothing is heard for so long is said to stand still: it may load a model, or hang. */
+const STILL_MS = 60_000;
 /** A server that cannot be reached for so long has lost the prompt. */
 const GONE_MS = 30_000;
 
@@ -33,10 +35,15 @@ export interface PromptOptions {
   onExecuted: (shown: Record<string, unknown>, node: string) => void;
   /** Aborted when the task is cancelled or no longer this worker's. */
   signal: AbortSignal;
-  /** How many prompts come before it, each time that is asked: 0 while it runs. */
-  onPlace: (before: number) => void;
+  /**
+   * How many prompts come before it, each time that is asked: 0 while it runs.
+   * @param still since when the server has reported nothing of it, though it answers and says that it runs, in ms
+   */
+  onPlace: (before: number, still?: number) => void;
   /** The server does not answer, or answers again. */
   onSilence: (isSilent: boolean) => void;
+  /** How long that is no news; a minute where not set. */
+  stillMs?: number;
   /** The server says that it gets too many requests, or takes them again. */
   onLimited: (isLimited: boolean) => void;
   /** When it is aborted, the prompt is left to run: somebody else will ask for it. */
@@ -83,6 +90,8 @@ class PromptRun {
   private withdrawnAt = 0;
   private reachedAt = 0;
   private silent = false;
+  /** When the server reported something of the prompt. */
+  private movedAt = 0;
   private closed = false;
   private readonly ended = new AbortController();
   private patience: NodeJS.Timeout | undefined;
@@ -168,6 +177,13 @@ class PromptRun {
     this.options.onSilence(isSilent);
   }
 
+  /** @param before how many prompts come before it, as the server says */
+  private place(before: number): void {
+    if (before > 0) this.movedAt = Date.now();
+    const { onPlace, stillMs = STILL_MS } = this.options;
+    onPlace(before, Date.now() - this.movedAt >= stillMs ? this.movedAt : undefined);
+  }
+
   /** What is known of the prompt already: its success, or its place while it waits or runs. A failure is followed by another prompt. */
   private async find(): Promise<History | number | undefined> {
     const { comfy, ids } = this.options;
@@ -183,7 +199,7 @@ class PromptRun {
     const { id } = this;
     const { comfy, report } = this.options;
     await this.socket?.close();
-    const socket = await this.answered(() => ComfySocket.open(comfy.url, id));
+    const socket = await this.answered(() => ComfySocket.open(comfy.server, id));
     if (this.closed) {
       await socket.close();
       throw new Interrupted();
@@ -207,6 +223,7 @@ class PromptRun {
     if (!("prompt" in message) || message.prompt !== this.id) return;
     this.begun = true;
     this.fallSilent(false);
+    this.movedAt = Date.now();
     this.options.onPlace(0);
     this.options.report.hear(message);
     if (message.type === "executed") this.options.onExecuted(message.output, message.node);
@@ -239,7 +256,7 @@ class PromptRun {
       throw failure(
         "user",
         "comfy.rejected",
-        `ComfyUI at ${new URL(comfy.url).host} is older than 0.3.45 (July 2025): it gives prompts ids of its own. Update it, then run this again.`,
+        `ComfyUI at ${new URL(comfy.server.url).host} is older than 0.3.45 (July 2025): it gives prompts ids of its own. Update it, then run this again.`,
       );
     }
     if (answer.status === 200) await this.options.comfy.cancel(id).catch(() => {}); // ComfyUI would run what is left of the prompt
@@ -259,6 +276,7 @@ class PromptRun {
     const { comfy, signal } = this.options;
     let askedAt = Date.now();
     this.reachedAt = Date.now();
+    this.movedAt = Date.now();
     let missingSince: number | undefined;
     const first = comfy.placeOf(id).catch(() => undefined); // nothing waits for it
     void first.then((place) => place !== undefined && !this.begun && this.options.onPlace(place));
@@ -273,18 +291,18 @@ class PromptRun {
         const history = await this.answered(() => comfy.history(id));
         if (history) return history;
         const where = await this.answered(() => comfy.placeOf(id));
-        if (where !== undefined) this.options.onPlace(where);
+        if (where !== undefined) this.place(where);
         this.reachedAt = Date.now();
         missingSince = where !== undefined ? undefined : (missingSince ?? Date.now());
         if (this.lost && where !== undefined) await this.listen();
       } catch (error) {
         if (error instanceof ComfyAnswer && error.status < 500) throw error;
-        if (Date.now() - this.reachedAt > GONE_MS) throw lostPrompt(comfy.url, "cannot be reached any more");
+        if (Date.now() - this.reachedAt > GONE_MS) throw lostPrompt(comfy.server.url, "cannot be reached any more");
         continue;
       }
       if (missingSince === undefined || Date.now() - missingSince < HISTORY_LAG_MS) continue;
       if (signal.aborted) throw new Interrupted(); // a prompt that is taken out of the queue leaves no history
-      throw lostPrompt(comfy.url, "does not know the prompt any more; it was started again");
+      throw lostPrompt(comfy.server.url, "does not know the prompt any more; it was started again");
     }
   }
 

@@ -13,9 +13,11 @@ import {
 import type { WorkerEnd } from "@spindle/task-bus";
 import pLimit from "p-limit";
 import pRetry from "p-retry";
-import { ComfyAnswer, type ComfyHttp, unhurried, whyNotLetIn } from "../comfy/http.ts";
+import { ComfyAnswer, unhurried, whyNotLetIn } from "../comfy/answers.ts";
+import type { ComfyHttp } from "../comfy/http.ts";
+import { sharedSilence } from "../comfy/silence.ts";
 import { failure, graphNode, TaskFailure } from "./errors.ts";
-import { Collector, isPreview, leftBehind, leftOut, outputsOf } from "./outputs.ts";
+import { Collector, isPreview, leftBehind, leftOut, outputsOf, Ungiven, type Watch } from "./outputs.ts";
 import { type Ended, Interrupted, runPrompt } from "./prompt-run.ts";
 import { Report } from "./report.ts";
 import { type RuntimeOptions, TaskRuntime } from "./runtime.ts";
@@ -31,8 +33,8 @@ export interface TaskParts {
   comfy: ComfyHttp;
   runtime: RuntimeOptions;
   log: (line: string) => void;
-  /** How many prompts of others come before the task's, each time that is known. */
-  onPlace: (before: number) => void;
+  /** How many prompts of others come before the task's, each time that is known. @param still since when nothing is reported of its own, in ms */
+  onPlace: (before: number, still?: number) => void;
   /** The server does not answer, or answers again. */
   onSilence: (isSilent: boolean) => void;
   /** The server says that it gets too many requests, or takes them again. */
@@ -64,17 +66,23 @@ export async function runTask(parts: TaskParts, entry: TaskEntry, shutdown: Abor
   shutdown.addEventListener("abort", leave);
   const timer = entry.timeoutMs > 0 ? setTimeout(() => end("late"), Math.min(entry.timeoutMs, LONGEST_MS)) : undefined;
   let stall: NodeJS.Timeout | undefined;
+  let isOver = false;
+  /** What is still on its way when the task is over says nothing of the next one. */
+  const onSilence = (isSilent: boolean): void => {
+    if (!isOver) parts.onSilence(isSilent);
+  };
   // From the first news on: what waits in ComfyUI's own queue does not hang.
   const onMoved = (): void => {
     clearTimeout(stall);
     if (entry.stallMs > 0) stall = setTimeout(() => end("stalled"), Math.min(entry.stallMs, LONGEST_MS));
   };
   try {
-    const { result, left } = await outcome({ ...parts, onMoved }, entry, abort.signal, () => stop);
+    const { result, left } = await outcome({ ...parts, onMoved, onSilence }, entry, abort.signal, () => stop);
     // A bridge that is stopped tries once: the lease runs out, and another one finds the prompt's history.
     if (result) await settle(parts, result, (tries) => stop === "lost" || (tries > 0 && shutdown.aborted));
     return left;
   } finally {
+    isOver = true;
     clearInterval(beating);
     clearTimeout(timer);
     clearTimeout(stall);
@@ -120,9 +128,9 @@ async function outcome(parts: WatchedParts, entry: TaskEntry, signal: AbortSigna
   }
   const server = new ServerLog(() => parts.comfy.aside("log"));
   await server.start();
-  const onPlace = (before: number): void => {
+  const onPlace = (before: number, still?: number): void => {
     if (before === 0) server.watch();
-    parts.onPlace(before);
+    parts.onPlace(before, still);
   };
   /** ComfyUI's own log of the prompt, after what else there is to say. */
   const logged = (lines: readonly string[]) => (lines.length > 0 ? { log: lines.join("\n") } : {});
@@ -139,7 +147,7 @@ async function outcome(parts: WatchedParts, entry: TaskEntry, signal: AbortSigna
       const log = why === "shutdown" ? {} : logged(server.linesUntilEnded());
       return { result: result && { ...result, ...log }, ...(id === undefined ? {} : { left: { id, hangs } }) };
     }
-    const failed = error instanceof TaskFailure ? error : unexpected(error, parts.comfy.url);
+    const failed = error instanceof TaskFailure ? error : unexpected(error, parts.comfy.server);
     if (failed.error.class === "oom") await parts.comfy.free().catch(() => {});
     await server.read();
     return { result: { ...base, outcome: "failed", error: failed.error, ...logged(server.lines()) } };
@@ -177,10 +185,10 @@ function stopped(base: { v: 1; task: string }, why: Stop | undefined): TaskResul
   return undefined;
 }
 
-function unexpected(error: unknown, url: string): TaskFailure {
+function unexpected(error: unknown, { url, login }: ComfyHttp["server"]): TaskFailure {
   const host = new URL(url).host;
   if (error instanceof ComfyAnswer) {
-    const why = whyNotLetIn(error, `ComfyUI at ${host}`);
+    const why = whyNotLetIn(error, `ComfyUI at ${host}`, login.authorization !== undefined);
     if (why !== undefined) return failure("infra", "comfy.no_access", why);
     return failure(error.status >= 500 ? "transient" : "infra", "comfy.rejected", error.message);
   }
@@ -199,8 +207,10 @@ async function work(
   const region = await runtime.input();
   if (!validateRegionInput(region))
     throw failure("user", "comfy.rejected", `The task is no prompt: ${validateRegionInput.errors?.[0]?.message ?? "wrong shape"}.`);
-  const prompt = await unlessStopped(withFiles(region, runtime, comfy, { signal, onLimited }), signal);
-  const collector = new Collector(comfy, runtime, { signal, onLimited });
+  const share = sharedSilence(onSilence);
+  const watch = { signal, onLimited, onSilence: share };
+  const prompt = await unlessStopped(withFiles(region, runtime, comfy, watch), signal);
+  const collector = new Collector(comfy, runtime, watch);
   const report = new Report({
     prompt,
     only: region.only,
@@ -225,14 +235,14 @@ async function work(
       },
       signal,
       onPlace,
-      onSilence,
+      onSilence: share(),
       onLimited,
       leaves: () => stop() === "lost" || stop() === "shutdown", // another worker goes on with the task
     });
   try {
     const history = await run(prompt, false);
     const output = await unlessStopped(outputsOf(region, history.outputs, collector), signal).catch(async (error: unknown) => {
-      if (!(error instanceof ComfyAnswer && error.status === 404)) throw error;
+      if (!(error instanceof Ungiven && error.status === 404)) throw error;
       const again = await run(remade(prompt, region), true); // ComfyUI's cache named a file that no longer exists
       return unlessStopped(outputsOf(region, again.outputs, collector), signal);
     });
@@ -295,8 +305,8 @@ export function extensionOf(mime: string): string {
 export async function withFiles(
   { prompt }: Pick<RegionInput, "prompt">,
   runtime: Pick<TaskRuntime, "read">,
-  comfy: Pick<ComfyHttp, "upload" | "url">,
-  { signal, onLimited }: { signal: AbortSignal; onLimited: (isLimited: boolean) => void },
+  comfy: Pick<ComfyHttp, "upload" | "server">,
+  { signal, onLimited, onSilence }: Watch,
 ): Promise<RegionInput["prompt"]> {
   const names = new Map<string, Promise<string>>();
   const inTurn = pLimit(FILES_AT_ONCE);
@@ -307,13 +317,13 @@ export async function withFiles(
       ref.mime.startsWith("text/")
         ? wordsOf(ref, runtime, node)
         : unhurried(
-            () => comfy.upload(runtime.read(ref), ref.size, `${ref.sha256}.${extensionOf(ref.mime)}`, SUBFOLDER),
+            () => comfy.upload(runtime.read(ref), ref.size, `${ref.sha256}.${extensionOf(ref.mime)}`, SUBFOLDER, onSilence()),
             signal,
             onLimited,
           ),
     ).catch((error: unknown) => {
       if (!(error instanceof ComfyAnswer && error.status === 413)) throw error;
-      const [host, mebibytes] = [new URL(comfy.url).host, Math.ceil(ref.size / 1024 / 1024)];
+      const [host, mebibytes] = [new URL(comfy.server.url).host, Math.ceil(ref.size / 1024 / 1024)];
       const message = `ComfyUI at ${host} takes no file of ${mebibytes} MiB (413). Start it with a larger --max-upload-size, or let the proxy before it pass larger files.`;
       throw failure("user", "comfy.rejected", message, { node });
     });

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import type { ArtifactRef, ObjectWish, TaskEntry } from "@spindle/schemas";
 import { taskToken } from "@spindle/task-bus";
 import pRetry, { AbortError } from "p-retry";
-import { ComfyAnswer, piecesOf, sendPieces } from "../comfy/http.ts";
+import { ComfyAnswer } from "../comfy/answers.ts";
+import { piecesOf, sendPieces } from "../comfy/http.ts";
 import { failure, TaskFailure } from "./errors.ts";
 import { imageSize } from "./png.ts";
 
@@ -163,14 +164,28 @@ const again = <T>(attempt: () => Promise<T>): Promise<T> =>
     } catch (error) {
       throw error instanceof TaskFailure || error instanceof ComfyAnswer ? new AbortError(error) : error;
     }
-  }, RETRIES);
+  }, RETRIES).catch((error: unknown) => {
+    throw error instanceof Passing ? failure("transient", "task.refused", error.message) : error;
+  });
+
+/** A server that waited for a request longer than it does. */
+const TOO_SLOW = 408;
 
 /** @throws TaskFailure for what would be refused again */
 async function accepted(response: Response): Promise<Response> {
-  if (response.ok) return response;
-  const message = `The runtime answers ${response.status}: ${(await response.text()).slice(0, 300)}`;
-  throw response.status >= 500 ? new Error(message) : failure("infra", "task.refused", message);
+  const { ok, status } = response;
+  if (ok) return response;
+  const reason = (await response.text()).slice(0, 300);
+  if (status === TOO_SLOW)
+    throw new Passing(
+      "The store waited too long for the bytes of a file (408). The connection from the bridge to it is slow, or was interrupted: check it, then run this again.",
+    );
+  const message = `The runtime answers ${status}${reason ? `: ${reason}` : " and gives no reason."}`;
+  throw status >= 500 ? new Passing(message) : failure("infra", "task.refused", message);
 }
+
+/** A refusal of the runtime, or of its store, that may be none the next time. */
+class Passing extends Error {}
 
 /** How long the other side may do nothing. */
 class Patience {

@@ -49,7 +49,7 @@ function whenItRuns(act: () => unknown): void {
 
 describe("a server that lets the bridge in no more in the middle of a prompt", () => {
   test.each<[string, Faults, RegExp]>([
-    ["needs a login", { login: true }, /^ComfyUI at \S+ needs a login \(401\); the bridge has none\. Let it in by its address\.$/],
+    ["needs a login", { login: true }, /^ComfyUI at \S+ needs a login \(401\); the bridge has none\. Let it in by its address, or write/],
     ["sends it to a login", { login: "redirect" }, /sends the bridge elsewhere \(302, to https:\/\/login\.example\): .* COMFY_URL/],
     ["shows a login", { login: "page" }, /answers with a page instead of data: a login may be before it/],
   ])("because it %s is said to, with what to do", async (_, faults, words) => {
