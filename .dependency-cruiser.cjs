@@ -29,7 +29,7 @@ const HOUSES = [
   {
     name: "comfy-bridge",
     base: "workers/comfy-bridge/src/",
-    floors: [["json"], ["comfy", "library"], ["task"]],
+    floors: [["comfy", "library"], ["task"]],
     doors: ["main", "server"],
   },
   { name: "infra", base: "infra/", floors: [["launch"], ["codegen", "compose", "images"], ["check"], ["bench"]], doors: ["main"] },

@@ -1,6 +1,6 @@
 // ComfyUI's binary WebSocket frames, big-endian: `u32 event` and what belongs to it (server.py encode_bytes, send_image;
 // protocol.py BinaryEventTypes). Numbers are the protocol's.
-import { parseObject } from "../json/python-json.ts";
+import { parsePythonObject } from "@spindle/schemas/python-json";
 
 const PREVIEW = 1;
 const TEXT = 3;
@@ -47,7 +47,7 @@ function decodeText(bytes: Buffer): SocketFrame | undefined {
 function decodeWithMetadata(bytes: Buffer): SocketFrame | undefined {
   const length = bytes.readUInt32BE(4);
   if (8 + length > bytes.length) return undefined;
-  const about = parseObject(bytes.toString("utf8", 8, 8 + length));
+  const about = parsePythonObject(bytes.toString("utf8", 8, 8 + length));
   const image = bytes.subarray(8 + length);
   const mime = about?.image_type;
   if ((mime !== "image/jpeg" && mime !== "image/png") || !startsLike(image, mime)) return undefined;

@@ -1,6 +1,6 @@
 // ComfyUI's HTTP API, as far as the bridge uses it.
 import { randomUUID } from "node:crypto";
-import { parsePython } from "../json/python-json.ts";
+import { parsePython } from "@spindle/schemas/python-json";
 import { ComfyAnswer, MEBIBYTE, NoJson, OddAnswer, TooMuch } from "./answers.ts";
 import { type Message, readMessage } from "./messages.ts";
 import { ExchangeListener, type OnSilence } from "./silence.ts";

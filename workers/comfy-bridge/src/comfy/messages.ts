@@ -1,5 +1,5 @@
 // ComfyUI's JSON WebSocket messages, as far as the bridge acts on them (its execution.py and comfy_execution/progress.py).
-import { parseObject } from "../json/python-json.ts";
+import { parsePythonObject } from "@spindle/schemas/python-json";
 
 interface OfPrompt {
   prompt: string;
@@ -39,7 +39,7 @@ const count = (value: unknown): number => (typeof value === "number" && Number.i
 
 /** Undefined for what is no message or says nothing to the bridge; never throws. */
 export function decodeMessage(raw: string): Message | undefined {
-  const { type, data } = parseObject(raw) ?? {};
+  const { type, data } = parsePythonObject(raw) ?? {};
   return typeof type === "string" ? readMessage(type, object(data)) : undefined;
 }
 

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Capability, CapabilityEngine } from "@spindle/schemas";
 import { joinFileLists } from "@spindle/schemas/file-lists";
-import { parsePython } from "../json/python-json.ts";
+import { parsePython } from "@spindle/schemas/python-json";
 import { toCapability, unreadableCapability } from "./capability.ts";
 
 export interface ServerLibrary {

@@ -1,7 +1,8 @@
 // The workflow that ComfyUI writes into what it makes: a PNG's text chunks, a WebP's EXIF, the metadata of MP4, WebM, FLAC and
 // others. In a PNG it has its place; elsewhere places differ by node and pack, so the JSON itself is looked for.
+
+import { jsonOfPython } from "@spindle/schemas/python-json";
 import { LIMITS } from "../../limits.ts";
-import { jsonOfPython } from "./python-json.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: false });
 const latin1 = new TextDecoder("latin1");

@@ -1,5 +1,6 @@
 // A ComfyUI workflow -> a graph of comfy nodes (DESIGN G8): UI format 0.4 and 1.0, and API format.
 import type { Graph, GraphEdge, GraphNode } from "@spindle/schemas";
+import { noNumber } from "@spindle/schemas/python-json";
 import type { Position } from "../../graph.ts";
 import { hasErrors, type Issue, issue } from "../../issue.ts";
 import type { Library, NodeDefinition } from "../../library.ts";
@@ -11,7 +12,6 @@ import { slotOf } from "../prompt.ts";
 import { byId, type FlatNode, flatten, passedBy } from "./flatten.ts";
 import { takeGroupsApart } from "./group-nodes.ts";
 import { carriedWorkflow, compareWithPrompt } from "./made-with.ts";
-import { noNumber } from "./python-json.ts";
 import { readWidgets } from "./widgets.ts";
 import { isUiFormat, rawOf, readWorkflow, text, type UiFrame, type UiNode } from "./workflow.ts";
 

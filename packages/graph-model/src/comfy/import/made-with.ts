@@ -1,7 +1,7 @@
 // A file that ComfyUI made carries the workflow of its editor and the prompt that ran. They may disagree: the editor fills in some values only when
 // it sends a prompt, and other programs write the one and keep the other. The workflow is what is taken over; this says where the file was made
 // with something else.
-import { noNumber } from "./python-json.ts";
+import { noNumber } from "@spindle/schemas/python-json";
 import { isUiFormat, rawOf } from "./workflow.ts";
 
 /** The part of an imported node that a prompt has, too. */

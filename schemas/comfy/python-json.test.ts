@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseObject, parsePython } from "./python-json.ts";
+import { parsePython, parsePythonObject } from "./python-json.ts";
 
 describe("JSON as Python writes it", () => {
   test.each<[string, unknown]>([
@@ -13,7 +13,7 @@ describe("JSON as Python writes it", () => {
   });
   test.each(['{"a": NaNa}', '{"a": +Infinity}', '{"a": "NaN}', "{NaN: 1}", "<html>NaN", "", '{"a": NaN'])("%s is none", (text) => {
     expect(() => parsePython(text)).toThrow(SyntaxError);
-    expect(parseObject(text)).toBeUndefined();
+    expect(parsePythonObject(text)).toBeUndefined();
   });
   test("is read in one pass, however many strings and marks it has", () => {
     const many = `[${Array.from({ length: 200_000 }, () => '"\\\\\\"NaN", NaN').join(",")}]`;
@@ -22,7 +22,7 @@ describe("JSON as Python writes it", () => {
     expect(parsePython(`["${long}", NaN]`)).toEqual(["\\".repeat(2_000_000), Number.NaN]);
   });
   test("is an object or none where one is asked for", () => {
-    expect(parseObject('{"a": NaN}')).toEqual({ a: Number.NaN });
-    expect([parseObject("[1]"), parseObject("null"), parseObject("NaN")]).toEqual([undefined, undefined, undefined]);
+    expect(parsePythonObject('{"a": NaN}')).toEqual({ a: Number.NaN });
+    expect([parsePythonObject("[1]"), parsePythonObject("null"), parsePythonObject("NaN")]).toEqual([undefined, undefined, undefined]);
   });
 });
