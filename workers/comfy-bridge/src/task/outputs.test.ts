@@ -46,6 +46,7 @@ test("words that a pack shows under a key of its own are a text; marks and files
   expect(await textOf({ tags: [["a cat", "a hat"]] })).toBe("a cat\na hat");
   expect(await textOf({ animated: [true], count: [3], images: [file("a.png")] })).toBeUndefined();
   expect(await textOf({ tags: ["no"], text: ["yes"] })).toBe("yes");
+  expect(await textOf({ text: [{ score: 0.5 }, 1, null] })).toBe('{"score":0.5}\n1\nnull');
 });
 
 test("of files the first or all of a kind", async () => {

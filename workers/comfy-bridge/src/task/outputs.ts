@@ -269,7 +269,7 @@ function textsOf(shown: Shown): string[] {
     return all.every((one) => typeof one === "string") ? all : [];
   };
   const { text, ...others } = shown;
-  if (text !== undefined) return [text].flat(3).map(String);
+  if (text !== undefined) return [text].flat(3).map((one) => (typeof one === "object" ? JSON.stringify(one) : String(one)));
   return (
     Object.values(others)
       .map(wordsOf)
