@@ -124,6 +124,40 @@ test("a large graph is opened as the boxes of its view, without a card in full, 
   await page.locator(".card-node .port.in").first().waitFor();
 });
 
+test("wires that come while cards are boxes are drawn: of a subgraph's inputs, and those that are joined", async () => {
+  const merges = Array.from({ length: 12 }, (_, at) => ({ ...node(`n${at}`, "json.merge", {}), name: `Merge ${at}` }) as never);
+  const positions = Object.fromEntries(merges.map((_, at) => [`n${at}`, { x: 1200 * (at % 4), y: 900 * Math.floor(at / 4) }]));
+  const edges = [wire("n0", "merged", "n1", "first")];
+  const inputs = ["One", "Two"].map((label, at) => ({ name: label.toLowerCase(), label, to: [{ node: `n${at}`, port: "second" }] }));
+  const declared = { inputs, outputs: [{ name: "merged", label: "Merged", from: { node: "n1", port: "merged" } }] };
+  const inner = { nodes: merges, edges, metadata: { label: "In", interface: declared, editor: { positions } } };
+  const call = { ...node("b", "graph.call", { definition: "In" }), name: "Call" } as never;
+  await open(
+    graphOf([call, ...merges], edges, { editor: { positions: { ...positions, b: { x: 0, y: -900 } } }, definitions: { In: inner } }),
+  );
+  await page.locator(".card-far-away").first().waitFor();
+  const wires = () => page.locator(".react-flow__edge").evaluateAll((all) => all.map((each) => each.getAttribute("aria-label")));
+  await page.locator('[data-id="n7"]').click();
+  await page.keyboard.press("k");
+  const dialog = page.getByRole("dialog", { name: "Connect the node" });
+  await dialog.waitFor();
+  await page.keyboard.type("second");
+  await dialog
+    .getByRole("option", { name: /Second/ })
+    .first()
+    .click();
+  await page.keyboard.type("Merge 6");
+  await dialog
+    .getByRole("option", { name: /Merge 6/ })
+    .first()
+    .click();
+  await expect.poll(wires).toContain("Wire from Merge 6, Merged to Merge 7, Second");
+  await page.keyboard.press("Escape");
+  await page.locator('[data-id="b"]').dblclick();
+  await expect.poll(wires).toEqual(expect.arrayContaining(["Wire of the subgraph's input One", "Wire of the subgraph's input Two"]));
+  await page.locator(".card-far-away").first().waitFor();
+});
+
 test("[C3] a wire is bent by a double click, its bend dragged, moved by keys, taken along and removed, each as one step", async () => {
   const id = await open();
   const { x, y } = await onWire();

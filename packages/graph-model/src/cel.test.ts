@@ -3,8 +3,9 @@
 // how long each takes, in such steps, so that prices can be compared after the library has changed.
 import { celEnv, isCelError, isCelList, parse, plan } from "@bufbuild/cel";
 import { describe, expect, test } from "vitest";
-import { planWithBudget, unitsSpent } from "./cel.ts";
+import { holds, planWithBudget, unitsSpent } from "./cel.ts";
 import { celOf } from "./cel-values.ts";
+import { Condition } from "./condition.ts";
 
 const many = <T>(count: number, value: T): T[] => Array<T>(count).fill(value);
 const keys = (count: number): object => Object.fromEntries(many(count, 1).map((_, at) => [`k${at}`, 1]));
@@ -57,6 +58,15 @@ function print(priced: Case): void {
 }
 
 describe("[E4, RC3] an evaluation", () => {
+  test("costs the same each time that a condition is asked", () => {
+    const condition = new Condition("output.l.all(x, x > 0)");
+    const costs = many(3, 0).map(() => {
+      const before = unitsSpent();
+      expect(holds(condition, scope({ l: many(100, 1) }))).toBe(true);
+      return unitsSpent() - before;
+    });
+    expect(new Set(costs).size).toBe(1);
+  });
   test.each(CASES)("of %s costs at least half as many units as it takes steps", (...priced) => {
     if (process.env.MEASURE) print(priced);
     expect(costOf(priced).units).toBeGreaterThanOrEqual(priced[2] / 2);

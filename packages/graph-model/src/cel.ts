@@ -199,7 +199,7 @@ export class ConditionError extends Error {
 }
 
 type Evaluate = (scope: Readonly<Record<string, unknown>>) => unknown;
-/** Planned when that is first needed. */
+/** Planned when that is first needed, and once: planning writes what turns cost into the parsed expression. */
 const plans = new WeakMap<Condition, Evaluate>();
 
 /** @throws ConditionError if the values do not allow an answer */

@@ -42,13 +42,13 @@ export const NodeCard = memo(function NodeCard({ id, data }: NodeProps<CardNode>
 
 type CardProps = Pick<NodeProps<CardNode>, "id" | "data">;
 
-function BoxedCard({ id, data: { resolved, ports, wired } }: CardProps) {
+function BoxedCard({ id, data: { resolved, ports } }: CardProps) {
   const { tone, isBypassed } = useTone(id, resolved);
   const { node } = resolved;
   return (
     <div className="card-far-away" data-plane={node.plane} data-state={tone} data-off={resolved.isOff} data-bypassed={isBypassed}>
       {nodeTitle(node)}
-      <WireEnds ports={ports} wired={wired} />
+      <WireEnds ports={ports} />
     </div>
   );
 }

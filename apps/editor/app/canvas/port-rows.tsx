@@ -63,11 +63,12 @@ export function PortRows({ definition, wired, node, settings, problems }: PortRo
 
 /**
  * Where the wires of a box end. React Flow reads places by these attributes; its own handles each follow every move of the view,
- * which a thousand cards in view cannot afford. No wire is drawn from a box by hand.
+ * which a thousand cards in view cannot afford. Every port has its end, since they are measured once: a wire that comes later ends there,
+ * too. No wire is drawn from a box by hand.
  */
-export const WireEnds = ({ ports, wired }: { ports: Pick<NodeDefinition, "inputs" | "outputs">; wired: string }) => (
+export const WireEnds = ({ ports }: { ports: Pick<NodeDefinition, "inputs" | "outputs"> }) => (
   <>
-    {firstAnd(ports.inputs, new Set(wired.split(" "))).map(({ name }) => (
+    {ports.inputs.map(({ name }) => (
       <i key={name} className="react-flow__handle react-flow__handle-left target" data-handleid={name} data-handlepos={Position.Left} />
     ))}
     {ports.outputs.map(({ name }) => (
@@ -75,10 +76,6 @@ export const WireEnds = ({ ports, wired }: { ports: Pick<NodeDefinition, "inputs
     ))}
   </>
 );
-
-/** The first port too: a wire that only orders two nodes ends there. */
-const firstAnd = (inputs: readonly Port[], wired: ReadonlySet<string>): Port[] =>
-  inputs.filter(({ name }, index) => index === 0 || wired.has(name));
 
 /** Rarely used inputs show once they are set. */
 const isShown = (port: Port, params: Readonly<Record<string, unknown>>): boolean =>

@@ -251,6 +251,10 @@ test("what comes at once is one change, and the same as if it came apart", () =>
 test("what is still on its way of a run that is shown no more is left out", () => {
   const live = { node: "a", progress: 0.5, previews: [{ artifact: "of-r" }] } as unknown as Live;
   queued(["a"]);
+  showLive(live);
+  expect([Object.keys(getState().nodes), Object.keys(getState().previews)]).toEqual([["a"], ["a"]]);
+  getState().watch("next");
+  expect([getState().run, getState().nodes, getState().live, getState().previews]).toEqual([undefined, {}, {}, {}]);
   showSnapshot({ ...RUN, id: "next" } as RunView);
   showLive(live);
   showNews([{ of: "r", news: { kind: "snapshot", run: RUN } }]);

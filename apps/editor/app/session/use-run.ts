@@ -30,13 +30,13 @@ export function useRun(id: string | undefined): void {
         onData: ({ data }) => {
           const of = id ?? "";
           if (data.kind === "live") return showInTurn(of, data.live);
-          show({ of, news: data });
+          show({ of: data.kind === "event" ? data.event.run : data.run.id, news: data });
           if (data.kind === "snapshot") return;
           const ended = isRunEnd(data.event.type);
           if (ended || !isKnownEvent(data.event))
             void client
               .fetchQuery(trpc.runs.get.queryOptions({ id: of }, { staleTime: 0 }))
-              .then((run) => show({ of, news: { kind: "snapshot", run } }));
+              .then((run) => show({ of: run.id, news: { kind: "snapshot", run } }));
           if (ended) void client.invalidateQueries({ queryKey: trpc.runs.list.queryKey() });
         },
       },

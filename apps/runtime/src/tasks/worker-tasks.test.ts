@@ -184,6 +184,20 @@ test("[M4] what a worker answers is counted for its server, before anybody hears
   expect(counted).toEqual([[row?.id, "succeeded", "dispatched"]]);
 });
 
+test("[E19] the log of a try is kept before its end is, so that whoever sees the end finds it", async () => {
+  const record = new Record();
+  const [row] = (await dispatched(record, 1)) as [{ id: string; fence: number }];
+  const seen: unknown[] = [];
+  const log = async () => {
+    await new Promise((resolve) => setImmediate(resolve));
+    seen.push((await record.find(row.id))?.state);
+  };
+  Object.assign(record, { log });
+  const result = { task: taskName(row.id, row.fence), output: {}, log: "Loaded." };
+  expect(await taken(record, [result], { whyTooMuch: () => undefined })).toEqual([["succeeded", undefined, true]]);
+  expect(seen).toEqual(["dispatched"]);
+});
+
 test("[W6, E13] the log of a try says which files were left out of its result, before what the worker wrote", async () => {
   const record = new Record();
   const [row = { id: "", fence: 0 }] = await dispatched(record, 1, "comfy");
