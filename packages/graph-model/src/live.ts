@@ -45,8 +45,10 @@ const calls = ({ nodes }: Level): { node: string; name: string }[] =>
   });
 
 /** The nodes of one level that have no live engine, without those inside its calls. */
-export function levelNotLive(level: Level): Issue[] {
-  const inRegions = level.regions.flatMap((region) => {
+const levelNotLive = (level: Level): Issue[] => [...level.nodes.flatMap(nodeNotLive), ...regionsNotLive(level)];
+
+export function regionsNotLive(level: Level): Issue[] {
+  return level.regions.flatMap((region) => {
     const inside = level.members(region).filter(executes);
     const [first] = inside;
     if (!first?.element) return [];
@@ -55,13 +57,11 @@ export function levelNotLive(level: Level): Issue[] {
     if (inside.some(namesEngine)) return [];
     return whyNotLive(first.node, first.element, engines);
   });
-  const alone: Issue[] = [];
-  for (const resolved of level.nodes) for (const found of nodeNotLive(resolved)) alone.push(found);
-  return [...alone, ...inRegions];
 }
 
 const NONE: readonly Issue[] = [];
-function nodeNotLive(resolved: ResolvedNode): readonly Issue[] {
+/** Of a node in a region its region tells. */
+export function nodeNotLive(resolved: ResolvedNode): readonly Issue[] {
   if (resolved.region || !resolved.element || !executes(resolved) || namesEngine(resolved)) return NONE;
   return whyNotLive(resolved.node, resolved.element, enginesAlone(resolved));
 }

@@ -7,7 +7,7 @@ import { type Issue, issue } from "../issue.ts";
 import type { Level, ResolvedNode, Wiring } from "../level.ts";
 import type { Library } from "../library.ts";
 import { ID_PATTERN } from "../limits.ts";
-import { levelNotLive } from "../live.ts";
+import { nodeNotLive, regionsNotLive } from "../live.ts";
 import type { RegionProblem } from "../regions.ts";
 import { type Resolved, resolve } from "../resolve.ts";
 import { finder, sameFields } from "../unchanged.ts";
@@ -52,6 +52,7 @@ interface NodeFindings {
   of: ResolvedNode;
   call: Issue[];
   node: Issue[];
+  notLive: readonly Issue[];
   sources: Issue[];
 }
 
@@ -84,7 +85,8 @@ function findingsOf(level: Level, before: Findings | undefined): Findings {
     ...joined(ofNodes, (node) => node.call),
     ...ofSupply.edges,
     ...joined(ofNodes, ({ of, node }) => (of.element ? node : [...node, ...checkUnknown(graph, of)])),
-    ...levelNotLive(level),
+    ...joined(ofNodes, ({ notLive }) => notLive),
+    ...regionsNotLive(level),
     ...joined(ofNodes, (node) => node.sources),
     ...ofWiring.cycle,
     ...(supply.hasTooManyNames ? [tooManyNames()] : NONE),
@@ -113,7 +115,7 @@ function findingsOfNode(of: ResolvedNode): NodeFindings {
     const found = checkSource(source, of);
     if (found) sources = [...sources, found];
   }
-  return { of, call: orNone(checkCall(of)), node: orNone(checkNode(of)), sources };
+  return { of, call: orNone(checkCall(of)), node: orNone(checkNode(of)), notLive: nodeNotLive(of), sources };
 }
 
 function joined(findings: readonly NodeFindings[], issues: (node: NodeFindings) => readonly Issue[]): Issue[] {
