@@ -43,14 +43,18 @@ function viewOf(shown: Box, canvas: Size, minimap: Size | undefined): Viewport {
   return getViewportForBounds(shown, canvas.width, canvas.height, LEAST_ZOOM, MOST_ZOOM, padding);
 }
 
+/** Of more cards only those in view are drawn, and a graph of more is opened as boxes. */
+export const MANY_CARDS = 150;
+
 /**
  * The view of a graph that is opened, before any card is drawn: React Flow would fit it once it has drawn and measured every card at
- * full size, which are boxes in that view.
+ * full size, which are boxes in that view. Few cards are drawn so, since their true sizes may let them be read.
  */
 export function firstView(boxes: readonly Box[], hasMinimap: boolean): Viewport {
   const canvas = sizeOf(".canvas");
   if (!canvas || boxes.length === 0) return { x: 0, y: 0, zoom: 1 };
-  return viewOf(around(boxes), canvas, hasMinimap ? MAP : undefined);
+  const view = viewOf(around(boxes), canvas, hasMinimap ? MAP : undefined);
+  return boxes.length > MANY_CARDS ? view : { ...view, zoom: Math.max(view.zoom, BOX_BELOW) };
 }
 
 /** Where the view is in which the whole graph was fitted last. */

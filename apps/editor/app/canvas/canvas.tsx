@@ -22,7 +22,7 @@ import { addBend } from "./bends";
 import { BentEdge } from "./bent-edge";
 import { BOX_BELOW } from "./box";
 import { CanvasProvider } from "./canvas-context";
-import { CanvasTools, firstView, LEAST_ZOOM, MAP, useIsMapOver } from "./canvas-tools";
+import { CanvasTools, firstView, LEAST_ZOOM, MANY_CARDS, MAP, useIsMapOver } from "./canvas-tools";
 import { type GroupDrag, moveAll, toGroupNodes, withMembers } from "./drawn-groups";
 import { wireAt, wireUnder } from "./drawn-wires";
 import { duplicate, insertIntoWire, insertNode, place } from "./edits";
@@ -351,7 +351,7 @@ export function Canvas({
                 minZoom={LEAST_ZOOM}
                 maxZoom={2}
                 defaultViewport={startView}
-                onlyRenderVisibleElements={graph.nodes.length > 150}
+                onlyRenderVisibleElements={graph.nodes.length > MANY_CARDS}
                 proOptions={{ hideAttribution: true }}
               >
                 <Background variant={BackgroundVariant.Dots} gap={20} size={1.4} color="var(--dot)" bgColor="var(--background-canvas)" />
