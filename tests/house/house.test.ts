@@ -64,7 +64,7 @@ test("a node run is read from ready to committed in five files at most, and no o
       .find((part) => part.startsWith("A node run, from ready to committed")) ?? "";
   const tables = way.split(/^\| # .*$/m).slice(1);
   const walks = tables.map((table) => [...table.matchAll(/^\| \d +\| `([^`]+)`/gm)].map(([, file = ""]) => file));
-  expect(walks.map((walk) => walk.length)).toEqual([4, 5, 6]); // on the node plane, over a worker, and in a region of the Comfy plane
+  expect(walks.map((walk) => walk.length)).toEqual([4, 4, 5]); // on the node plane, over a worker, and in a region of the Comfy plane
   const changing = code.filter(
     (file) =>
       /^apps\/runtime\/src\/(engine|tasks)\//.test(file) &&
@@ -72,8 +72,10 @@ test("a node run is read from ready to committed in five files at most, and no o
       /\b(nodes|steps|this)\s*\.change\(/.test(read(file)),
   );
   // A call and a map have rows of their own, beside those of what runs inside. The run driver ends what a run leaves behind, and answers for
-  // a person whose time is up.
-  const others = ["call.ts", "fan-out.ts", "run-driver.ts"].map((file) => `apps/runtime/src/engine/${file}`);
+  // a person whose time is up. Cancels end what no worker does.
+  const others = ["engine/call.ts", "engine/fan-out.ts", "engine/run-driver.ts", "tasks/cancels.ts"].map(
+    (file) => `apps/runtime/src/${file}`,
+  );
   expect(changing.filter((file) => !walks.flat().includes(file))).toEqual(others);
 });
 

@@ -96,7 +96,7 @@ async function start(config: Config): Promise<() => Promise<void>> {
     owner: config.owner,
     timings,
     live,
-    parts: { workers: workers.tasks, nodePlane },
+    parts: { workers: workers.tasks, cancels: workers.cancels, nodePlane },
     record,
     decisions,
     reports: library,

@@ -82,6 +82,7 @@ async function inMemory(length: number): Promise<number> {
     results: record,
     nodePlane,
     workers: {} as never,
+    cancels: {} as never,
     decisions: {} as never,
     runs: {} as never,
     frozen: {} as never,

@@ -76,7 +76,7 @@ export class RunExecution {
     this.values.letGo();
     await pLimit(CANCELS_AT_ONCE).map(this.rows.atWorkers(), async ({ id }) => {
       const row = await this.parts.nodes.find(id); // its fence may have risen since: another try, another worker
-      if (row && !isEndedNodeState(row.state)) await this.parts.workers.cancel(row);
+      if (row && !isEndedNodeState(row.state)) await this.parts.cancels.cancel(row);
     });
   }
 }

@@ -133,7 +133,7 @@ export async function replayGolden(golden: GoldenRun): Promise<GoldenDecisions> 
       return (await record.find(id)) as NodeRunRow;
     },
   };
-  const parts = { nodes: record, results: record, nodePlane, workers, decisions } as unknown as ExecutionParts;
+  const parts = { nodes: record, results: record, nodePlane, workers, cancels: workers, decisions } as unknown as ExecutionParts;
   const { graph, definitions, engines, inputs, options } = golden;
   const run = { id: "golden", state: "running", inputs, engines, definitions: [], options, fence: 0, cancel_requested: false };
   const resolved = resolvedAs(resolve(graph, libraryOfFrozen(definitions)), engines);

@@ -276,7 +276,7 @@ export class NodeStep {
     if (!moved) return rows.reload(row);
     const dispatched = rows.merge(moved, { input, route: about.route });
     this.dispatched.add(row.id);
-    return life.isCancelled && parts.workers.cancel(dispatched); // the run was cancelled while the task was being dispatched
+    return life.isCancelled && parts.cancels.cancel(dispatched); // the run was cancelled while the task was being dispatched
   }
 
   async awaitWorker(row: NodeRunRow): Promise<void> {

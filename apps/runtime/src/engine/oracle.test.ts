@@ -35,6 +35,7 @@ async function run(example: Case): Promise<{ rows: Record<string, string>; limit
     results: record,
     nodePlane,
     workers: {} as never,
+    cancels: {} as never,
     decisions: {} as never,
     runs: {} as never,
     frozen: {} as never,

@@ -4,6 +4,7 @@ import type { Resolved } from "@spindle/graph-model";
 import type { NodeRunRow } from "../record/node-run.ts";
 import type { EarlierResults, NodeRunRecord } from "../record/record.ts";
 import type { RunRow } from "../record/types.ts";
+import type { Cancels } from "../tasks/cancels.ts";
 import type { WorkerTasks } from "../tasks/worker-tasks.ts";
 import type { NodePlane } from "./node-plane.ts";
 import type { OpenEngines, OpenEnginesParts } from "./open-engines.ts";
@@ -15,7 +16,8 @@ import type { Activity, RunValues } from "./run-values.ts";
 export interface ExecutionParts extends OpenEnginesParts {
   nodes: Pick<NodeRunRecord, "add" | "change" | "drop" | "find" | "note">;
   results: Omit<EarlierResults, "clear">;
-  workers: Pick<WorkerTasks, "dispatch" | "cancel">;
+  workers: Pick<WorkerTasks, "dispatch">;
+  cancels: Pick<Cancels, "cancel">;
   nodePlane: Pick<NodePlane, "run">;
 }
 

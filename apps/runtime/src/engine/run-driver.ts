@@ -171,7 +171,7 @@ export class RunDriver {
 
   private async endNodes(open: readonly OpenNodeRun[]): Promise<void> {
     for (const row of open)
-      if (isAtWorker(row)) await this.options.parts.workers.cancel(row);
+      if (isAtWorker(row)) await this.options.parts.cancels.cancel(row);
       else await this.endNode(row);
   }
 
@@ -345,7 +345,7 @@ export class RunDriver {
     const ids = open.map(({ id }) => id);
     await patient(() => record.runs.requestNodeCancels(run.id, ids)); // no other try follows, whichever runtime sees the next one fail
     await pLimit(CANCELS_AT_ONCE).map(open, async (row) => {
-      if (row.plane !== "node" && row.state !== "queued" && (await isDone(parts.workers.cancel(row)))) return;
+      if (row.plane !== "node" && row.state !== "queued" && (await isDone(parts.cancels.cancel(row)))) return;
       const cancelled = { class: "cancelled" as const, code: "run.cancelled" as const, message: "The run failed before this was over." };
       await patient(() => record.nodes.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error: cancelled }));
       decisions.announce(row.id);

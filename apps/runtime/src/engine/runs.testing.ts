@@ -117,7 +117,7 @@ export async function runInMemory(
     fence: 0,
     cancel_requested: false,
   };
-  const parts = { nodes: record, results: record, nodePlane, workers, decisions } as unknown as ExecutionParts;
+  const parts = { nodes: record, results: record, nodePlane, workers, cancels: workers, decisions } as unknown as ExecutionParts;
   const execution = new RunExecution(parts, owned as unknown as RunRow, resolve(graph, kindsLibrary), rows);
   await execution.drive();
   const failed: string[] = [];

@@ -42,7 +42,8 @@ beforeEach(() => {
   };
   const timings = { leaseMs: LEASE_MS, beatMs: 200, retryBaseMs: 0, runLeaseMs: LEASE_MS };
   const decisions = { announce: () => {} };
-  const parts = { nodes, queue, bus, decisions, timings, live: { reset: () => {} }, isCancelled: () => false, whyTooMuch: () => undefined };
+  const cancels = { isCancelling: () => false, end: () => {} };
+  const parts = { nodes, queue, bus, decisions, timings, live: { reset: () => {} }, cancels, whyTooMuch: () => undefined };
   const tasks = new WorkerTasks(parts as unknown as WorkerTasksParts, { isQueueing: () => false, drain: () => {} });
   reaper = new Reaper(parts as unknown as ReaperParts, tasks);
 });

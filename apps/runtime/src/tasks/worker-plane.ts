@@ -11,6 +11,7 @@ import { metrics } from "../metrics.ts";
 import type { TaskRow } from "../record/node-run.ts";
 import type { RunRecord } from "../record/record.ts";
 import { isFunctionMissing, isOutage, patient, persistent } from "../store/patient.ts";
+import { Cancels, type CancelsParts } from "./cancels.ts";
 import type { Decisions } from "./decisions.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type LiveBoard, PREVIEWS_KEPT } from "./live.ts";
@@ -35,7 +36,7 @@ export interface WorkerPlaneOptions {
   artifacts: Artifacts;
   live: LiveBoard;
   failures: WorkerTasksParts["failures"];
-  isCancelled: WorkerTasksParts["isCancelled"];
+  isCancelled: CancelsParts["isCancelled"];
   whyTooMuch: WorkerTasksParts["whyTooMuch"];
   onError: (where: string, error: unknown) => void;
 }
@@ -50,6 +51,7 @@ export class WorkerPlane {
   private readonly blocking: Redis;
   private readonly bells: Redis;
   readonly tasks: WorkerTasks;
+  readonly cancels: Cancels;
   readonly reaper: Reaper;
   private readonly dispatcher: Dispatcher;
   private readonly wake = new EventEmitter().setMaxListeners(0);
@@ -65,10 +67,14 @@ export class WorkerPlane {
     const { pauses } = options;
     const parts = { ...options, nodes, queue, runs, bus: this.bus };
     this.dispatcher = new Dispatcher(queue, this.bus, options.timings, pauses);
-    this.tasks = new WorkerTasks(parts, {
-      isQueueing: (row) => this.dispatcher.isQueueing || pauses.isHeld(row),
-      drain: () => void this.wake.emit("outbox"),
-    });
+    this.cancels = new Cancels(parts);
+    this.tasks = new WorkerTasks(
+      { ...parts, cancels: this.cancels },
+      {
+        isQueueing: (row) => this.dispatcher.isQueueing || pauses.isHeld(row),
+        drain: () => void this.wake.emit("outbox"),
+      },
+    );
     this.reaper = new Reaper(parts, this.tasks);
   }
 
@@ -92,7 +98,7 @@ export class WorkerPlane {
       this.loop("outbox", 500, () => this.dispatcher.drain()),
       this.loop("results", 500, () => this.tasks.takeResults()),
       this.loop("leases", Math.max(100, this.options.timings.beatMs / 2), () => this.reaper.expire()),
-      this.loop("cancels", CANCELS_MS, () => this.cancels()),
+      this.loop("cancels", CANCELS_MS, () => this.followCancels()),
       this.loop("pauses", PAUSES_MS, () => this.followPauses()),
       this.progressLoop().catch(() => {}), // the connection was closed
     );
@@ -130,9 +136,9 @@ export class WorkerPlane {
     if (wasAny) this.wake.emit("outbox");
   }
 
-  private async cancels(): Promise<void> {
-    await this.tasks.cancelAgain();
-    await this.tasks.recall();
+  private async followCancels(): Promise<void> {
+    await this.cancels.cancelAgain();
+    await this.cancels.recall();
   }
 
   private async recover(name: string, error: unknown): Promise<void> {

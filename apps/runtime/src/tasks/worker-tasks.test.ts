@@ -49,13 +49,11 @@ async function taken(
     acknowledge: async (id: string) => void acknowledged.push(id),
     done: async () => {},
   };
-  const runs = { toCancel: async () => [] };
   const parts = {
     nodes: record,
-    runs,
     bus,
     decisions: { announce: () => {} },
-    isCancelled: () => false,
+    cancels: { isCancelling: () => false, end: () => {} },
     timings: {},
     failures: new ServerFailures(),
     artifacts: {},

@@ -1,18 +1,19 @@
-// A node run's task, from its dispatch to the commit of its result (DESIGN W2, W6, A5): whatever happens to the task, its row is changed
-// here. The row changes first and the bus follows: should this process die in between, the outbox sends what was not sent, and the bus
+// A node run's task, from its dispatch to the commit of its result (DESIGN W2, W6, A5): whatever becomes of the task but a cancel, its row is
+// changed here. The row changes first and the bus follows: should this process die in between, the outbox sends what was not sent, and the bus
 // gives the result again.
-import { isEndedNodeState, type TaskResult } from "@spindle/schemas";
+import { OUTPUT_DEPTH, whyTooLarge } from "@spindle/graph-model";
+import { type ArtifactRef, isEndedNodeState, type RegionInput, type TaskResult, validateArtifactRef } from "@spindle/schemas";
 import { crashPoint, names, type RuntimeEnd } from "@spindle/task-bus";
 import type { Artifacts } from "../artifacts/artifacts.ts";
 import type { Timings } from "../config.ts";
 import { metrics } from "../metrics.ts";
 import type { NodeMove } from "../record/changes.ts";
 import { type ChangedRow, changedRow, ImpossibleNodeRun, type NodeRunRow, type TaskRow } from "../record/node-run.ts";
-import type { NodeRunRecord, Runs, TaskQueue } from "../record/record.ts";
-import type { OpenNodeRun, RecalledTask } from "../record/types.ts";
-import { isOutage, patient } from "../store/patient.ts";
+import type { NodeRunRecord, TaskQueue } from "../record/record.ts";
+import { patient } from "../store/patient.ts";
+import { CANCELLED, type Cancels } from "./cancels.ts";
 import type { Decisions } from "./decisions.ts";
-import { examine, type ResultObject } from "./examine.ts";
+import { leaving, type ResultObject, references, unusable, type Values } from "./left-out.ts";
 import type { LiveBoard } from "./live.ts";
 import { delayOfReturned, type TaskError, verdict } from "./retry.ts";
 import type { ServerFailures } from "./server-failures.ts";
@@ -20,16 +21,14 @@ import { entryOf, objectKey, parseTask, routeOf, type TaskName, taskName } from 
 
 export interface WorkerTasksParts {
   nodes: Pick<NodeRunRecord, "change" | "find" | "findAll" | "log" | "stale">;
-  runs: Pick<Runs, "toCancel">;
-  queue: Pick<TaskQueue, "forget" | "markSent" | "recalled">;
-  bus: RuntimeEnd;
+  queue: Pick<TaskQueue, "markSent">;
+  bus: Pick<RuntimeEnd, "acknowledge" | "bury" | "cancel" | "dispatch" | "done" | "results">;
+  cancels: Pick<Cancels, "end" | "isCancelling">;
   decisions: Pick<Decisions, "announce">;
   artifacts: Artifacts;
   live: Pick<LiveBoard, "reset">;
   failures: Pick<ServerFailures, "count">;
   timings: Timings;
-  /** Whether the run is being cancelled. */
-  isCancelled: (run: string) => boolean;
   /** Why a run that is driven here may not store an output of one of its node runs. */
   whyTooMuch: (row: TaskRow, output: Record<string, unknown>) => TaskError | undefined;
   onError: (where: string, error: unknown) => void;
@@ -46,13 +45,7 @@ export interface Outbox {
 /** For so long after a task was queued all tasks are queued, without asking the bus for room. */
 const FULL_MS = 50;
 
-/** For so long after Redis did not answer it is not asked where tasks are: of a large run each would wait as long. */
-const DEAF_MS = 1000;
-/** How long a cancel waits for the worker that has the task. One that lives ends it within two seconds; one that was killed never does. */
-const UNHEARD_MS = 5000;
 const MAX_BEGUN = 10_000;
-
-const CANCELLED = { class: "cancelled", code: "run.cancelled" } as const;
 
 type Settled = "committed" | "again" | "stale";
 
@@ -68,13 +61,13 @@ type Ending =
   | { change: "succeed"; output: Record<string, unknown>; artifacts: ResultObject[] }
   | { change: "fail" | "die" | "cancel"; error: TaskError };
 
+/** An output whose references say what their bytes say, and which files were left out of it, as sentences; or why there is none. */
+type Examined = { error: TaskError } | { output: Values; artifacts: ResultObject[]; leftOut: string[] };
+
 export class WorkerTasks {
-  /** Node runs that are being cancelled, and since when: a try that fails meanwhile is the last. */
-  private readonly cancelling = new Map<string, number>();
   /** The rows of tasks that workers have begun, by the task's name. */
   private readonly begun = new Map<string, TaskRow>();
   private fullUntil = 0;
-  private deafUntil = 0;
   private closed = false;
 
   constructor(
@@ -170,7 +163,7 @@ export class WorkerTasks {
   }
 
   private async takeResult(entry: Taken, rows: ReadonlyMap<string, NodeRunRow>): Promise<void> {
-    const { bus, decisions, onError } = this.parts;
+    const { bus, cancels, decisions, onError } = this.parts;
     // broken-build: acknowledged before it is committed (moved up to this line)
     if ("junk" in entry) {
       const { why, entry: queued } = entry.junk;
@@ -182,7 +175,7 @@ export class WorkerTasks {
     const task = parseTask(entry.result.task);
     this.outbox.drain(); // there is room on the bus now, and may be another try
     if (settled !== "again" && task) {
-      this.cancelling.delete(task.nodeRun);
+      cancels.end(task.nodeRun);
       decisions.announce(task.nodeRun, row);
     }
     crashPoint("afterCommit");
@@ -228,8 +221,8 @@ export class WorkerTasks {
 
   /** Sends a task again that a worker handed back undone (DESIGN W5): no try is counted. */
   private async sendElsewhere(row: TaskRow, returned: string): Promise<Answer> {
-    const { nodes, bus, live, timings } = this.parts;
-    if (this.isCancelling(row)) return this.commit(row, { change: "cancel", error: { ...CANCELLED, message: "Cancelled." } });
+    const { nodes, bus, live, timings, cancels } = this.parts;
+    if (cancels.isCancelling(row)) return this.commit(row, { change: "cancel", error: { ...CANCELLED, message: "Cancelled." } });
     const dispatchIn = delayOfReturned(Math.max(0, row.fence - row.attempt), timings);
     const body = { engine: row.engine, draft: row.draft, returned };
     const moved = await nodes.change({ run: row.run_id, nodeRun: row.id, fence: row.fence, change: "redispatch", dispatchIn, body });
@@ -238,14 +231,10 @@ export class WorkerTasks {
     return { settled: moved ? "again" : "stale" };
   }
 
-  private isCancelling(row: TaskRow): boolean {
-    return this.parts.isCancelled(row.run_id) || row.cancel_requested === true || this.cancelling.has(row.id);
-  }
-
   /** Ends a try that failed: another one follows, or the node run ends with the error. */
   private async failTry(row: TaskRow, error: TaskError): Promise<Answer> {
-    const { nodes, bus, live, timings } = this.parts;
-    if (this.isCancelling(row)) return this.commit(row, { change: "cancel", error: { ...error, ...CANCELLED } });
+    const { nodes, bus, live, timings, cancels } = this.parts;
+    if (cancels.isCancelling(row)) return this.commit(row, { change: "cancel", error: { ...error, ...CANCELLED } });
     const next = verdict(error, row.attempt, row.crashes, timings);
     if (!next.again) return this.commit(row, { change: next.as, error });
     const change = error.crashed ? "retryAfterCrash" : "retry";
@@ -267,71 +256,6 @@ export class WorkerTasks {
     return { settled: "committed", row: changedRow(row, moved, ending.change === "succeed" ? { output: ending.output } : {}) };
   }
 
-  /**
-   * Ends what the worker does, or takes the task back if no worker has it yet. Where Redis does not answer, or the worker does not end it,
-   * the node run ends in the record, and `recall` tells Redis later.
-   */
-  async cancel(row: OpenNodeRun): Promise<void> {
-    const since = this.cancelling.get(row.id) ?? Date.now();
-    this.cancelling.set(row.id, since);
-    if ((await this.tellWorker(row)) && Date.now() - since < UNHEARD_MS) return;
-    const { nodes, decisions } = this.parts;
-    const error = { ...CANCELLED, message: "Cancelled before a worker ended it." };
-    const moved = await nodes.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error });
-    if (moved) this.cancelling.delete(row.id); // else another try has begun, or it has ended: `cancelAgain` looks
-    decisions.announce(row.id);
-    if (moved) await this.withdraw(row).catch(() => {}); // else `recall` does it
-  }
-
-  /** Tells the worker that has a task to end it; false if none has it, or Redis does not answer. */
-  private async tellWorker(row: OpenNodeRun): Promise<boolean> {
-    if (Date.now() < this.deafUntil) return false;
-    const { bus } = this.parts;
-    const task = taskName(row.id, row.fence);
-    try {
-      const where = await bus.whereabouts(task, routeOf(row));
-      if (where !== "leased" && where !== "taken") return false;
-      await bus.cancel(task, row.plane);
-      return true;
-    } catch (error) {
-      if (!isOutage(error)) throw error;
-      this.deafUntil = Date.now() + DEAF_MS;
-      return false;
-    }
-  }
-
-  /** Takes a task off the bus that is nobody's any more; a worker that has it hears that. */
-  private async withdraw(row: RecalledTask): Promise<void> {
-    const { bus } = this.parts;
-    const task = taskName(row.id, row.fence);
-    await bus.cancel(task, row.plane, "stale");
-    await bus.done(task, routeOf(row));
-  }
-
-  /** Cancels once more what is being cancelled and has not ended: Redis may have lost the mark, and a failed try may have been repeated. */
-  async cancelAgain(): Promise<void> {
-    for (const { id, plane, state } of await this.parts.runs.toCancel())
-      if (plane !== "node" && state !== "queued" && state !== "waiting" && !this.cancelling.has(id)) this.cancelling.set(id, Date.now());
-    if (this.cancelling.size === 0) return;
-    const rows = await this.parts.nodes.findAll([...this.cancelling.keys()]);
-    const open = rows.flatMap((row) => (row instanceof ImpossibleNodeRun || isEndedNodeState(row.state) ? [] : [row]));
-    // A row that cannot be ends with its lease, and has no other try.
-    const ids = new Set(
-      rows.flatMap((row) => (row instanceof ImpossibleNodeRun ? row.nodeRun : isEndedNodeState(row.state) ? [] : row.id)),
-    );
-    for (const id of this.cancelling.keys()) if (!ids.has(id)) this.cancelling.delete(id);
-    for (const row of open) await this.cancel(row);
-  }
-
-  /** Tells Redis of the tasks that were cancelled in the record alone. */
-  async recall(): Promise<void> {
-    const { queue } = this.parts;
-    for (let tasks = await queue.recalled(); tasks.length > 0; tasks = await queue.recalled()) {
-      await Promise.all(tasks.map((task) => this.withdraw(task)));
-      await queue.forget(tasks);
-    }
-  }
-
   /** Gives up what waits for PostgreSQL to come back. */
   close(): void {
     this.closed = true;
@@ -351,4 +275,54 @@ async function discard(artifacts: Artifacts, run: string, task: TaskName, result
   const known = new Set(await Promise.all((result.objects ?? []).map(async ({ ref }) => (await artifacts.find(ref.artifact))?.key)));
   for (const { key, ref } of result.objects ?? [])
     if (key === objectKey("output", run, task, ref.artifact) && !known.has(key)) await artifacts.store.remove(key);
+}
+
+/**
+ * What a worker says that came of a task, before it is committed (DESIGN A5): every artifact that the output names is there, and is what is said
+ * of it.
+ */
+export async function examine(
+  artifacts: Artifacts,
+  { run_id: run, plane, input }: Pick<TaskRow, "run_id" | "plane" | "input">,
+  task: TaskName,
+  { output = {}, objects = [] }: TaskResult,
+): Promise<Examined> {
+  const bad = (message: string) => ({ error: { class: "infra" as const, code: "task.bad_result", message } });
+  const tooDeep = whyTooLarge(output, { depth: OUTPUT_DEPTH });
+  if (tooDeep) return bad(`The result is refused. ${tooDeep}`);
+  const stored = new Map<string, ArtifactRef>();
+  const kept: ResultObject[] = [];
+  const refused = new Map<string, ResultObject & { why: string }>();
+  for (const { key, ref } of objects) {
+    if (key !== objectKey("output", run, task, ref.artifact)) return bad(`The object ${key.slice(0, 100)} does not belong to this task.`);
+    const found = await artifacts.examine(key, ref);
+    if ("why" in found) {
+      refused.set(ref.artifact, { key, ref, why: `${ref.name ? `${ref.name}: ` : ""}${found.why}` });
+      continue;
+    }
+    stored.set(ref.artifact, found.ref);
+    kept.push({ key, ref: found.ref });
+  }
+  const [first] = refused.values();
+  const region = plane === "comfy" ? (input as Partial<RegionInput> | null) : undefined;
+  const left = first ? leaving(output, new Set(refused.keys()), region) : output;
+  if (left === undefined) return bad(`The result is refused: ${first?.why}.`);
+  for (const value of references(left)) {
+    if (!stored.has(value.artifact) && !(await artifacts.find(value.artifact)))
+      return bad(`The output names the artifact ${value.artifact}, which was not stored.`);
+  }
+  for (const { key, ref } of refused.values()) if ((await artifacts.find(ref.artifact))?.key !== key) await artifacts.store.remove(key);
+  return {
+    output: completed(left, stored) as Values,
+    artifacts: kept,
+    leftOut: [...Array.from(refused.values(), ({ why }) => `A file was left out: ${why}.`), ...unusable(left, kept, region)],
+  };
+}
+
+/** The value with what is known of its artifacts added. What the worker said about an artifact stays. */
+function completed(value: unknown, known: ReadonlyMap<string, ArtifactRef>): unknown {
+  if (Array.isArray(value)) return value.map((element) => completed(element, known));
+  if (value === null || typeof value !== "object") return value;
+  if (validateArtifactRef(value)) return { ...known.get(value.artifact), ...value };
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, completed(part, known)]));
 }

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { ArtifactRef } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import type { Artifacts } from "../artifacts/artifacts.ts";
-import { examine } from "./examine.ts";
 import { objectKey } from "./task-name.ts";
+import { examine } from "./worker-tasks.ts";
 
 const task = { nodeRun: randomUUID(), fence: 1 };
 const file = (name: string, mime = "image/png"): ArtifactRef => ({ artifact: randomUUID(), mime, size: 6, sha256: "a".repeat(64), name });

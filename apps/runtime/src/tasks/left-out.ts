@@ -1,64 +1,18 @@
-// What a worker says that came of a task, before it is committed (DESIGN A5, W6): every artifact that the output names is there, and is what
-// is said of it. Of a prompt of ComfyUI, whose nodes save what they like, a file that is not is left out, if others of its node are good.
-import { OUTPUT_DEPTH, whyTooLarge } from "@spindle/graph-model";
-import { type ArtifactRef, type RegionInput, type RegionInputGive, type TaskResult, validateArtifactRef } from "@spindle/schemas";
-import type { Artifacts } from "../artifacts/artifacts.ts";
-import type { TaskRow } from "../record/node-run.ts";
-import type { TaskError } from "./retry.ts";
-import { objectKey, type TaskName } from "./task-name.ts";
+// Of the files of a prompt of ComfyUI, whose nodes save what they like: which may be left out of its result because they are not what is said
+// of them, and which no output of their node is for (DESIGN W6, E13).
+import { type ArtifactRef, type RegionInput, type RegionInputGive, validateArtifactRef } from "@spindle/schemas";
 
-type Values = Record<string, unknown>;
+export type Values = Record<string, unknown>;
 
 export interface ResultObject {
   key: string;
   ref: ArtifactRef;
 }
 
-/** An output whose references say what their bytes say, and which files were left out of it, as sentences; or why there is none. */
-export type Examined = { error: TaskError } | { output: Values; artifacts: ResultObject[]; leftOut: string[] };
-
-export async function examine(
-  artifacts: Artifacts,
-  { run_id: run, plane, input }: Pick<TaskRow, "run_id" | "plane" | "input">,
-  task: TaskName,
-  { output = {}, objects = [] }: TaskResult,
-): Promise<Examined> {
-  const bad = (message: string) => ({ error: { class: "infra" as const, code: "task.bad_result", message } });
-  const tooDeep = whyTooLarge(output, { depth: OUTPUT_DEPTH });
-  if (tooDeep) return bad(`The result is refused. ${tooDeep}`);
-  const stored = new Map<string, ArtifactRef>();
-  const kept: ResultObject[] = [];
-  const refused = new Map<string, ResultObject & { why: string }>();
-  for (const { key, ref } of objects) {
-    if (key !== objectKey("output", run, task, ref.artifact)) return bad(`The object ${key.slice(0, 100)} does not belong to this task.`);
-    const found = await artifacts.examine(key, ref);
-    if ("why" in found) {
-      refused.set(ref.artifact, { key, ref, why: `${ref.name ? `${ref.name}: ` : ""}${found.why}` });
-      continue;
-    }
-    stored.set(ref.artifact, found.ref);
-    kept.push({ key, ref: found.ref });
-  }
-  const [first] = refused.values();
-  const region = plane === "comfy" ? (input as Partial<RegionInput> | null) : undefined;
-  const left = first ? leaving(output, new Set(refused.keys()), region) : output;
-  if (left === undefined) return bad(`The result is refused: ${first?.why}.`);
-  for (const value of references(left)) {
-    if (!stored.has(value.artifact) && !(await artifacts.find(value.artifact)))
-      return bad(`The output names the artifact ${value.artifact}, which was not stored.`);
-  }
-  for (const { key, ref } of refused.values()) if ((await artifacts.find(ref.artifact))?.key !== key) await artifacts.store.remove(key);
-  return {
-    output: completed(left, stored) as Values,
-    artifacts: kept,
-    leftOut: [...Array.from(refused.values(), ({ why }) => `A file was left out: ${why}.`), ...unusable(left, kept, region)],
-  };
-}
-
 const MOST_NAMED = 5;
 
 /** Which nodes saved files that none of their outputs is for, as sentences: the classes of ComfyUI do not say what they save. */
-function unusable(output: Values, objects: readonly ResultObject[], region: Partial<RegionInput> | null | undefined): string[] {
+export function unusable(output: Values, objects: readonly ResultObject[], region: Partial<RegionInput> | null | undefined): string[] {
   const { only, gives = [], prompt = {} } = region ?? {};
   const has = (node: string) => Object.hasOwn(only === undefined ? output : { [only]: output }, node);
   const isEmpty = only !== undefined && Object.keys(output).length === 0;
@@ -77,7 +31,7 @@ function unusable(output: Values, objects: readonly ResultObject[], region: Part
  * The output of a prompt without some artifacts; undefined if a node has no good one left, or an output that the graph needs has none.
  * @param region what the task was given; undefined if all artifacts are needed
  */
-function leaving(output: Values, refused: ReadonlySet<string>, region: Partial<RegionInput> | null | undefined): Values | undefined {
+export function leaving(output: Values, refused: ReadonlySet<string>, region: Partial<RegionInput> | null | undefined): Values | undefined {
   if (!region) return undefined;
   const { only, gives = [] } = region;
   const nodes = only === undefined ? Object.entries(output) : [[only, output] as const];
@@ -122,16 +76,8 @@ function good(value: unknown, refused: ReadonlySet<string>): unknown {
   return left.length > 0 ? left : undefined;
 }
 
-/** The value with what is known of its artifacts added. What the worker said about an artifact stays. */
-function completed(value: unknown, known: ReadonlyMap<string, ArtifactRef>): unknown {
-  if (Array.isArray(value)) return value.map((element) => completed(element, known));
-  if (value === null || typeof value !== "object") return value;
-  if (validateArtifactRef(value)) return { ...known.get(value.artifact), ...value };
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, completed(part, known)]));
-}
-
 /** Every artifact that a value names, at any depth. */
-function references(value: unknown): ArtifactRef[] {
+export function references(value: unknown): ArtifactRef[] {
   if (validateArtifactRef(value)) return [value];
   return value !== null && typeof value === "object" ? Object.values(value).flatMap(references) : [];
 }
