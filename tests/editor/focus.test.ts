@@ -104,6 +104,50 @@ test("Esc in a field of the inspector goes to the card, and so does the focus af
   await page.close();
 });
 
+test("a card that an edit brought is never hidden once it is drawn, which would take the focus from it", async () => {
+  const { pages } = await open();
+  const [page] = pages as [Page];
+  await card(page, "First").getByRole("heading").click();
+  const hidings = await page.evaluateHandle(() => {
+    const seen = { drawn: 0, hidden: 0 };
+    const follow = (changes: MutationRecord[]) => {
+      for (const { target, type, oldValue } of changes) {
+        if (type !== "attributes" || !(target instanceof HTMLElement) || !target.matches(".react-flow__node")) continue;
+        if (oldValue?.includes("visibility: hidden") && target.style.visibility === "visible") seen.drawn++;
+        if (oldValue?.includes("visibility: visible") && target.style.visibility === "hidden") seen.hidden++;
+      }
+    };
+    new MutationObserver(follow).observe(document.body, { subtree: true, attributeFilter: ["style"], attributeOldValue: true });
+    return seen;
+  });
+  await page.keyboard.press("Control+d");
+  await expect.poll(() => page.locator(".react-flow__node").count()).toBe(3);
+  await expect.poll(() => hidings.evaluate(({ drawn }) => drawn)).toBeGreaterThan(0);
+  await page.locator(".react-flow__node.selected:focus").waitFor();
+  expect(await hidings.evaluate(({ hidden }) => hidden)).toBe(0);
+  await page.close();
+});
+
+test("Esc closes a dialog from the moment that the dialog has the focus", async () => {
+  const { pages } = await open();
+  const [page] = pages as [Page];
+  await card(page, "First").getByRole("heading").click();
+  await page.evaluate(() => {
+    const press = ({ target }: FocusEvent) => {
+      if (!(target instanceof Element) || !target.closest("[role=dialog]")) return;
+      document.removeEventListener("focusin", press);
+      target.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true }));
+      document.body.dataset.pressed = "Escape";
+    };
+    document.addEventListener("focusin", press);
+  });
+  await page.keyboard.press("?");
+  await page.locator("body[data-pressed=Escape]").waitFor();
+  await page.locator(".react-flow__node.selected:focus").waitFor();
+  expect(await page.getByRole("dialog").count()).toBe(0);
+  await page.close();
+});
+
 /** Types into the field and leaves it in one breath, so that no pause of the typing stores it. Returns how much the socket got to send for leaving. */
 const typeAndLeave = (on: Locator, way: Way) =>
   on.evaluate((element: HTMLInputElement, left) => {

@@ -39,7 +39,8 @@ export function useLandings(): void {
   const store = useStoreApi();
   const first = landing?.nodes[0] ?? "";
   const isKnown = useStore((state) => landing?.nodes.every((node) => state.nodeLookup.has(node)) === true);
-  const isDrawn = useStore((state) => state.nodeLookup.get(first)?.measured.width !== undefined);
+  // React Flow knows the size first, and hides the card again, which takes its focus, if it is given the card without the size meanwhile.
+  const isDrawn = useStore((state) => state.nodeLookup.get(first)?.internals.userNode.measured?.width !== undefined);
   useEffect(() => end, []);
   useEffect(() => {
     if (!landing || !isKnown) return;

@@ -1,6 +1,6 @@
 // What all dialogs over the page share: a title, the way out by Esc and by a click beside, and where the focus goes after it.
 import { Dialog as Radix } from "radix-ui";
-import type { ReactNode } from "react";
+import type { KeyboardEvent, ReactNode } from "react";
 import { useReturnOfFocus } from "./focus";
 
 interface Props {
@@ -14,11 +14,20 @@ interface Props {
 
 export function Dialog({ title, isTitleHidden = false, className = "", onClose, children }: Props) {
   const returnFocus = useReturnOfFocus();
+  // Radix begins to hear Esc a moment after the dialog has the focus; once it does, it prevents what the key would do otherwise.
+  const closeEarly = ({ key, defaultPrevented }: KeyboardEvent) => {
+    if (key === "Escape" && !defaultPrevented) onClose();
+  };
   return (
     <Radix.Root open onOpenChange={(open) => !open && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className="dialog-backdrop" />
-        <Radix.Content className={`dialog ${className}`.trimEnd()} aria-describedby={undefined} onCloseAutoFocus={returnFocus}>
+        <Radix.Content
+          className={`dialog ${className}`.trimEnd()}
+          aria-describedby={undefined}
+          onCloseAutoFocus={returnFocus}
+          onKeyDown={closeEarly}
+        >
           <Radix.Title asChild>
             <h2 className={isTitleHidden ? "visually-hidden" : undefined}>{title}</h2>
           </Radix.Title>
