@@ -41,8 +41,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     seconds: Counter[str] = Counter()
     for outcome, reports in terminalreporter.stats.items():
         for report in reports:
-            if (engines := config.stash[ENGINES].get(getattr(report, "nodeid", ""))) is None:
+            if not isinstance(report, pytest.TestReport):
                 continue
+            engines = config.stash[ENGINES][report.nodeid]
             seconds[engines] += report.duration
             outcomes.setdefault(engines, Counter()).update([outcome] if outcome else [])
     terminalreporter.section("engines")
