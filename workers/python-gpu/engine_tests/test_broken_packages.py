@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from engine_tests.test_engines import speak
 from spindle_worker.engine.definition import EngineDefinition, definition
 from spindle_worker.engine.install import engine_command
 from spindle_worker.engine.process import Engines, Listener
 from spindle_worker.errors import InstallationError
+from tests.runtime import Attempt, Runtime
 
 QUIET = Listener(progress=lambda _: None, preview=lambda *_: None)
 PACKAGE = {"f5-tts": "f5_tts", "realesrgan": "spandrel", "kokoro": "kokoro_onnx", "faster-whisper": "faster_whisper"}
@@ -94,3 +96,17 @@ def test_a_broken_package_is_a_sentence_with_the_command(
     said = capsys.readouterr()
     assert f"npx spindle engine install {name}" in said.out + said.err
     assert f"npx spindle engine install {name}" in (engine.why_not() or "")
+
+
+@pytest.mark.needs("f5-tts")
+def test_a_voice_needs_no_ffmpeg_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: Runtime) -> None:
+    """TorchCodec, a package of F5-TTS, loads FFmpeg's libraries, which a machine may lack: nothing imports it."""
+    site = shadowed(definition("f5-tts"), tmp_path / "cache")
+    monkeypatch.setenv("SPINDLE_ENGINE_CACHE", str(tmp_path / "cache"))
+    (owned(site, "torchcodec") / "__init__.py").write_text("raise RuntimeError('libavutil.so.60: cannot open shared object file')")
+    engines, folder = Engines(), tmp_path / "task"
+    folder.mkdir()
+    try:
+        assert speak(Attempt(runtime, folder, engines), runtime, tmp_path, narration="Good evening.").size > 1000
+    finally:
+        engines.end()
