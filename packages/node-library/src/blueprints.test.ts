@@ -46,7 +46,7 @@ test("[M4] a server on Windows is sent each file as it lists it, whether the pro
   const library = [entry("Load", "comfy", { engines: servers, io: { input, output: {} } }), entry("talk", "python", { engines: [] })];
   const [, talk] = withBlueprints(library, [workflow]);
   const sent = talk?.engines?.map(({ live, blueprint }) => {
-    const { a, b } = blueprintInput(blueprint as Blueprint, "n", { scale: 2 }).prompt;
+    const { a, b } = blueprintInput(blueprint as unknown as Blueprint, "n", { scale: 2 }).prompt;
     return [live, a?.inputs, b?.inputs.model];
   });
   expect(sent).toEqual([

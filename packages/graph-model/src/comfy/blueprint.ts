@@ -157,17 +157,17 @@ export function whyNotThere(blueprint: Blueprint, node: ServerNode): string | un
   return `It lacks ${described.join("; ")}.${how}`;
 }
 
-/** The workflow with each file as the server lists it: with `\\` where that is Windows, whose ComfyUI takes no other name. */
+/** The workflow with each file as the server lists it: with `\` where that is Windows, whose ComfyUI takes no other name. */
 export function asListed(blueprint: Blueprint, node: ServerNode): Blueprint {
   const listed = (service: string, input: string, name: string): string => {
     const there = node(service)?.files(input)?.map(String) ?? [];
     return there.includes(name) ? name : (there.find((found) => found.replaceAll("\\", "/") === name) ?? name);
   };
-  const prompt = Object.entries(blueprint.prompt).map(([id, one]) => {
-    const inputs = Object.entries(one.inputs).map(
-      ([input, value]) => [input, typeof value === "string" ? listed(one.class_type, input, value) : value] as const,
+  const prompt = Object.entries(blueprint.prompt).map(([id, body]) => {
+    const inputs = Object.entries(body.inputs).map(
+      ([input, value]) => [input, typeof value === "string" ? listed(body.class_type, input, value) : value] as const,
     );
-    return [id, { ...one, inputs: Object.fromEntries(inputs) }] as const;
+    return [id, { ...body, inputs: Object.fromEntries(inputs) }] as const;
   });
   const set = Object.entries(blueprint.set).map(([place, expression]) => {
     const [id = "", ...input] = place.split(".");

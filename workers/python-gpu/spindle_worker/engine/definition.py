@@ -198,7 +198,7 @@ class EngineDefinition(models.EngineDefinition):
             there = found.get(name, set())
             if not there and name in certain:
                 wrong.append(f"{name} {versions[0]} is missing")
-            elif any(not is_version(one, versions) for one in there):
+            elif any(not is_version(version, versions) for version in there):
                 wrong.append(f"{name} is {' and '.join(sorted(there))} instead of {' or '.join(versions)}")
         return wrong
 
@@ -230,7 +230,11 @@ def same_name(package: str) -> str:
 
 def is_version(found: str, pinned: list[str]) -> bool:
     """A build of a version (`2.13.0+cu130`) is that version, and zeros at its end say nothing."""
-    return any(re.sub(r"(\.0)+$", "", one) in {re.sub(r"(\.0)+$", "", pin) for pin in pinned} for one in (found, found.split("+")[0]))
+
+    def short(version: str) -> str:
+        return re.sub(r"(\.0)+$", "", version)
+
+    return not {short(found), short(found.split("+")[0])}.isdisjoint(map(short, pinned))
 
 
 def enumerated(entries: list[str], most: int = 3) -> str:
