@@ -25,6 +25,7 @@ export default defineConfig({
           testTimeout: 240_000,
         },
       },
+      { test: { ...common, name: "engines", include: ["tests/engines/*.test.ts"], testTimeout: 600_000 } },
       { test: { ...common, name: "slow", include: ["tests/slow/*.test.ts"], fileParallelism: false, testTimeout: 300_000 } },
     ],
   },

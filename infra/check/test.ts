@@ -69,6 +69,7 @@ export async function test(args: string[]): Promise<number> {
   if (args.includes("--engines")) {
     const engine = args[args.indexOf("--engines") + 1];
     add(await pytest("the GPU engines, on the CPU", ["engine_tests", "-v", ...(engine ? ["--engine", engine] : [])]));
+    if (engine === undefined) add(await vitest("engines", {}));
     return summary(total);
   }
   if (wanted("check")) await run("check", async () => single((await check()) === 0, "check: see its lines above"));

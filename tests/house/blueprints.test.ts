@@ -5,7 +5,7 @@ import { inWords, modelBytes, modelsName } from "@spindle/graph-model";
 import { type Blueprint, validateBlueprint } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { ROOT } from "../../infra/launch/paths.ts";
-import { blueprints, edgesOf, inputOf, promptOf, recordedChecks, sha256Of } from "../support/workflow-edges.ts";
+import { blueprints, edgesOf, inputOf, promptOf, recordedChecks, settingsOf, sha256Of } from "../support/workflow-edges.ts";
 
 const servers = recordedChecks();
 const page = readFileSync(join(ROOT, "docs/gpu.md"), "utf8").split("\n");
@@ -36,6 +36,18 @@ describe.each(blueprints.map((blueprint) => [blueprint.name, blueprint] as const
   const edges = edgesOf(blueprint);
   test("is tried at its edges, those that it refuses among them", () => {
     expect([edges.some(({ refused }) => refused), edges.some(({ refused }) => !refused)]).toEqual([true, true]);
+  });
+  const settings = settingsOf(blueprint.capability);
+  test.each(Object.keys(settings))("[M4] its setting %s is sent or refused, and never ignored", (setting) => {
+    const good = edges.find(({ title, refused }) => !refused && !/number/.test(title))?.values ?? {};
+    const sent = [settings[setting]?.minimum, settings[setting]?.maximum].map((value) => {
+      try {
+        return JSON.stringify(inputOf(blueprint, { ...good, [setting]: value }).prompt);
+      } catch (error) {
+        return `refused: ${(error as Error).message}`;
+      }
+    });
+    expect(sent[0] !== sent[1] || sent[0]?.startsWith("refused: "), `${setting} changes nothing`).toBe(true);
   });
   test.each(edges.filter(({ refused }) => refused))("[M4] given $title, it says what it cannot do", ({ values, refused }) => {
     expect(() => inputOf(blueprint, values)).toThrow(refused);
@@ -71,6 +83,14 @@ test("[M4] a speech of a minute is 21 windows, chained, and the video is as long
   expect(prompt["43"]?.inputs).toMatchObject({ image: ["40-20", 0], length: 1500 });
   expect(prompt["41"]?.inputs.audio).toEqual(["10", 0]);
   expect([prompt["20"]?.inputs.width, prompt["20"]?.inputs.height]).toEqual([480, 832]);
+});
+
+test.each(["infinitetalk", "wan-infinitetalk"])("[M4] the video of %s has the speech itself, not what its model hears", (name) => {
+  const { prompt, gives } = blueprints.find((each) => each.name === name) as Blueprint;
+  const last = gives.videoArtifact?.from ?? "";
+  const sources = [last, ...Object.values(prompt[last]?.inputs ?? {}).flatMap((value) => (Array.isArray(value) ? [String(value[0])] : []))];
+  const sounds = sources.flatMap((id) => (Array.isArray(prompt[id]?.inputs.audio) ? [prompt[id]?.inputs.audio] : []));
+  expect(sounds.map((link) => prompt[String((link as unknown[])[0])]?.class_type)).toEqual(["LoadAudio"]);
 });
 
 test.each(["realesrgan", "realesrgan-codeformer"])("[M4] %s gives its model eight frames at a time, and one video of them all", (name) => {

@@ -203,3 +203,12 @@ test.each([
   expect(err).toMatch(words);
   expect(err.trim().split("\n")).toHaveLength(1);
 });
+
+test("[M4] list says of which file the SHA-256 is not known, so that only its form can be checked", async () => {
+  const { code, out, err } = await spindle("list comfy/wan-infinitetalk");
+  expect(code, err).toBe(0);
+  expect(out).toMatch(/MelBandRoformer_fp16\.safetensors +\(MIT; its SHA-256 is not known\)$/m);
+  expect(out).toMatch(/clip_vision_h\.safetensors +\(MIT\)$/m);
+  expect(out).toMatch(/^ {2}Where the SHA-256 is not known, only the form of a file is checked: another file of the same form passes\.$/m);
+  expect((await spindle("list realesrgan")).out).not.toContain("not known,");
+});

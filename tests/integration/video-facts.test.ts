@@ -87,6 +87,19 @@ test("[W6] a video that a worker stored is looked into when it is committed, and
   expect(await artifacts.examine("input/a", { ...ref, width: 7 })).toMatchObject({ ref: { width: 7, height: 48 } });
 });
 
+test("[W6] a sound that ComfyUI made is committed with its duration, so that the next node knows how long it is", async () => {
+  const store = folderStore(join(folder, "sounds"));
+  const artifacts = new Artifacts(store, undefined as unknown as Database, join(folder, "scratch")); // no row is read or written here
+  for (const [name, mime] of Object.entries({ "a.wav": "audio/wav", "a.flac": "audio/flac", "a.mp3": "audio/mpeg" })) {
+    const path = join(folder, name);
+    execFileSync(ffmpeg, ["-v", "error", "-y", "-f", "lavfi", "-i", "sine=duration=1.5", path]);
+    const bytes = await readFile(path);
+    const ref = { artifact: randomUUID(), mime, sha256: createHash("sha256").update(bytes).digest("hex"), size: bytes.length };
+    await store.put(`input/${name}`, bytes, bytes.length, mime);
+    expect(await artifacts.examine(`input/${name}`, ref), name).toEqual({ ref: { ...ref, duration: expect.closeTo(1.5, 1) } });
+  }
+});
+
 test("[A1] videos with bytes changed at random are measured or not, and within bounds", async () => {
   const draw = random(19);
   const below = (n: number) => Math.floor(draw() * n);

@@ -63,6 +63,12 @@ function partsOf(capability: string): [name: string, schema: Schema][] {
   return [...Object.entries((entry?.io.input.properties ?? {}) as Record<string, Schema>), ...parameters];
 }
 
+/** The numbers that a person sets on a node of the capability. */
+export const settingsOf = (capability: string): Record<string, Schema> => {
+  const entry = committedManifests.python.capabilities.find(({ id }) => id === capability);
+  return Object.fromEntries((entry?.parameters ?? []).map(({ name, schema }) => [name, schema as Schema]));
+};
+
 const valuesOf = (capability: string, key: keyof Schema): Record<string, unknown> =>
   Object.fromEntries(partsOf(capability).flatMap(([name, schema]) => (schema[key] === undefined ? [] : [[name, schema[key]]])));
 

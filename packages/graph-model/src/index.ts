@@ -6,6 +6,7 @@ export { whyInvalid } from "./check/invalid.ts";
 export { whyUnfit, whyValueUnfit } from "./check/port-value.ts";
 export { validate } from "./check/validate.ts";
 export {
+  asListed,
   blueprintEngine,
   blueprintInput,
   inWords,

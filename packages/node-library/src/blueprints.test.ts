@@ -1,4 +1,4 @@
-import { type Graph, resolve, validate } from "@spindle/graph-model";
+import { blueprintInput, type Graph, resolve, validate } from "@spindle/graph-model";
 import { type Blueprint, type Capability, validateCapability } from "@spindle/schemas";
 import { expect, test } from "vitest";
 import { withBlueprints } from "./blueprints.ts";
@@ -26,6 +26,32 @@ test("a workflow is live on the servers that have its files, not on those beside
     ["big@two", true, undefined],
     ["both@one", true, undefined],
     ["both@two", true, undefined],
+  ]);
+});
+
+test("[M4] a server on Windows is sent each file as it lists it, whether the prompt names it or an expression chooses it", () => {
+  const input = {
+    properties: {
+      model: { enum: ["wan\\one.gguf", "wan/one.gguf", "x2.pth"], "x-on": { "wan\\one.gguf": ["two"], "wan/one.gguf": ["one"] } },
+    },
+  };
+  const workflow = {
+    ...{ name: "big", label: "big", capability: "talk", gives: {}, set: { "b.model": "inputs.scale == 2 ? 'wan/one.gguf' : 'x2.pth'" } },
+    models: ["wan/one.gguf", "x2.pth"].map((file) => ({ file, folder: "unet", bytes: 1, licence: "MIT" })),
+    prompt: {
+      a: { class_type: "Load", inputs: { model: "wan/one.gguf", words: "wan/one.gguf" } },
+      b: { class_type: "Load", inputs: { model: "x2.pth" } },
+    },
+  } as unknown as Blueprint;
+  const library = [entry("Load", "comfy", { engines: servers, io: { input, output: {} } }), entry("talk", "python", { engines: [] })];
+  const [, talk] = withBlueprints(library, [workflow]);
+  const sent = talk?.engines?.map(({ live, blueprint }) => {
+    const { a, b } = blueprintInput(blueprint as unknown as Blueprint, "n", { scale: 2 }).prompt;
+    return [live, a?.inputs, b?.inputs.model];
+  });
+  expect(sent).toEqual([
+    [true, { model: "wan/one.gguf", words: "wan/one.gguf" }, "wan/one.gguf"],
+    [true, { model: "wan\\one.gguf", words: "wan/one.gguf" }, "wan\\one.gguf"],
   ]);
 });
 

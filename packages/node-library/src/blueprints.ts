@@ -1,5 +1,5 @@
 // Workflows of templates/comfy as engines: one for each connected ComfyUI, live where the server has all that it needs.
-import { blueprintEngine, type ServerNode, whyNotThere } from "@spindle/graph-model";
+import { asListed, blueprintEngine, type ServerNode, whyNotThere } from "@spindle/graph-model";
 import type { Blueprint, Capability } from "@spindle/schemas";
 import { choicesIn, type Properties } from "@spindle/schemas/file-lists";
 
@@ -40,7 +40,7 @@ function engineOf(blueprint: Blueprint, server: Engine, comfy: ReadonlyMap<strin
     draft: false,
     live: reason === undefined,
     ...licenceOf(blueprint),
-    blueprint: { ...blueprint },
+    blueprint: { ...asListed(blueprint, node) },
     ...(reason === undefined ? {} : { reason }),
   };
 }

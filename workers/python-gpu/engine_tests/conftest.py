@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine_tests.tiny import OPTIONS, make
 from spindle_worker.engine.definition import EngineDefinition, definition
-from spindle_worker.engine.install import engine_command
-from spindle_worker.engine.process import Engines, clean_environment
-from spindle_worker.settings import PACKAGE_ROOT
+from spindle_worker.engine.process import Engines
 from tests.runtime import Attempt, Runtime
 
-TINY = {
-    "f5-tts": {
-        "architecture": {"dim": 64, "depth": 2, "heads": 2, "ff_mult": 2, "text_dim": 32, "text_mask_padding": True, "conv_layers": 1}
-    },
-    "realesrgan": {},
-    "kokoro": {"voice": "af_heart", "language": "en-us"},
-    "faster-whisper": {"computeType": "int8", "beamSize": 5},
-}
+ENGINES = pytest.StashKey[dict[str, str]]()
+"""Of each test by its id, the engines that it needs."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,38 +24,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = config.getoption("--engine")
-    if wanted and wanted not in TINY:
-        raise pytest.UsageError(f"There is no engine {wanted}. There are: {', '.join(TINY)}.")
+    if wanted and wanted not in OPTIONS:
+        raise pytest.UsageError(f"There is no engine {wanted}. There are: {', '.join(OPTIONS)}.")
     if wanted:
-        items[:] = [item for item in items if {name for mark in item.iter_markers("needs") for name in mark.args} == {wanted}]
+        items[:] = [item for item in items if needed_by(item) == {wanted}]
+    config.stash[ENGINES] = {item.nodeid: " + ".join(sorted(needed_by(item))) for item in items}
+
+
+def needed_by(item: pytest.Item) -> set[str]:
+    return {name for mark in item.iter_markers("needs") for name in mark.args}
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """A line for each engine: what passed and how long it took, with the installation that the first test waited for."""
+    outcomes: dict[str, Counter[str]] = {}
+    seconds: Counter[str] = Counter()
+    for outcome, reports in terminalreporter.stats.items():
+        for report in reports:
+            if not isinstance(report, pytest.TestReport):
+                continue
+            engines = config.stash[ENGINES][report.nodeid]
+            seconds[engines] += report.duration
+            outcomes.setdefault(engines, Counter()).update([outcome] if outcome else [])
+    terminalreporter.section("engines")
+    for engines, counts in sorted(outcomes.items()):
+        words = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+        terminalreporter.write_line(f"{engines:22} {words}, {seconds[engines] / 60:.1f} minutes")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def tiny_engines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The committed definitions, with other weights; an engine that is not installed yet is, by the product's own command.
-
-    Only those that a selected test needs: a part of the suite is run without the others' gigabytes.
-    """
-    needed = {name for item in request.session.items for mark in item.iter_markers("needs") for name in mark.args}
+    """Of the engines that a selected test needs: a part of the suite is run without the others' gigabytes."""
+    needed = {name for item in request.session.items for name in needed_by(item)}
     folder = tmp_path_factory.mktemp("engines")
     patch = pytest.MonkeyPatch()
     patch.setenv("SPINDLE_ENGINE_DEVICE", "cpu")
     patch.setenv("SPINDLE_MODELS", str(folder / "models"))
-    shutil.copytree(PACKAGE_ROOT / "engines", folder / "definitions")
-    for name in sorted(needed):
-        options, committed = TINY[name], definition(name)
-        if committed.python.exists() is False or "packages" in (committed.why_not() or ""):
-            engine_command("install", name)
-        paths = {key: str(file.place) for key, file in committed.files.items()}
-        script = PACKAGE_ROOT / "engine_tests" / f"tiny_{name.replace('-', '_')}.py"
-        subprocess.run(
-            [str(committed.python), str(script), json.dumps(paths), json.dumps(options)], check=True, env=clean_environment(), timeout=600
-        )
-        data = json.loads((PACKAGE_ROOT / "engines" / name / "engine.json").read_text())
-        data["options"] = options
-        for key, path in paths.items():
-            data["files"][key] |= {"bytes": Path(path).stat().st_size, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
-        (folder / "definitions" / name / "engine.json").write_text(json.dumps(data))
+    make(folder / "definitions", needed)
     patch.setenv("SPINDLE_ENGINES", str(folder / "definitions"))
     yield
     patch.undo()

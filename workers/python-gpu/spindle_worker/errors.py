@@ -51,7 +51,22 @@ class RefusedError(Exception):
 
 
 class InstallationError(Exception):
-    """The engine's packages or programs are missing or broken; another try would end the same, for every task."""
+    """The engine's packages or programs are missing or broken; another try would end the same, for every task.
+
+    :param cause: in a line, where the message says more
+    """
+
+    def __init__(self, message: str, cause: str | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause or message
+
+
+def install_again(engine: str) -> str:
+    """What a person does about packages that do not work."""
+    return (
+        f"Install them again: npx spindle engine install {engine}. "
+        f"If the cause lies elsewhere, as in the GPU's driver, mend it and run: npx spindle engine check {engine}."
+    )
 
 
 class EngineError(Exception):

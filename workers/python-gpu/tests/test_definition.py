@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import socket
 import sys
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,74 +15,20 @@ from spindle_worker.capability import Ports, installed
 from spindle_worker.child.process import _actor, describe
 from spindle_worker.context import TaskContext
 from spindle_worker.device import lock
-from spindle_worker.engine.definition import EngineDefinition, definition
+from spindle_worker.engine.definition import EngineDefinition
 from spindle_worker.engine.install import engine_command
 from spindle_worker.engine.process import Engines, Listener
 from spindle_worker.errors import InstallationError, UserError
 from spindle_worker.manifest import manifest
 from spindle_worker.nodes import capabilities
 from spindle_worker.wire import Wire
+from tests.described import WEIGHTS, describe_engine, put
 
-WEIGHTS = b"some weights"
 QUIET = Listener(progress=lambda _: None, preview=lambda *_: None)
-
-
-@pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineDefinition:
-    """One without packages, and with a small model file that is not there yet."""
-    for name, folder in (("SPINDLE_ENGINES", "engines"), ("SPINDLE_ENGINE_CACHE", "cache"), ("SPINDLE_MODELS", "models")):
-        monkeypatch.setenv(name, str(tmp_path / folder))
-    monkeypatch.delenv("SPINDLE_ENGINE_DEVICE", raising=False)
-    monkeypatch.setattr("spindle_worker.engine.definition.gpus", list)
-    return describe_engine(tmp_path)
 
 
 VOICE = capabilities()["generate.f5_to_tts"]
 """Made before any test puts an engine of its own in the place of the real ones."""
-
-
-def describe_engine(folder: Path, **other: Any) -> EngineDefinition:
-    file = {
-        "path": "moody/model.bin",
-        "bytes": len(WEIGHTS),
-        "sha256": hashlib.sha256(WEIGHTS).hexdigest(),
-        "licence": "CC-BY-NC-4.0",
-        "commercial": False,
-        "url": "https://example.org/model.bin",
-    }
-    data = {
-        "label": "Moody",
-        "description": "Does what it is asked to.",
-        "module": "tests.programs.moody",
-        "source": "https://example.org/moody",
-        "imports": ["json"],
-        "programs": {},
-        "vramGigabytes": 4,
-        "installedGigabytes": 0.001,
-        "options": {},
-        "files": {"model": file},
-        **other,
-    }
-    home = folder / "engines" / "moody"
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "engine.json").write_text(json.dumps(data))
-    (home / "requirements.txt").write_text("# nothing\n")
-    return definition("moody")
-
-
-def put(engine: EngineDefinition, data: bytes = WEIGHTS) -> Path:
-    place = engine.files["model"].place
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(data)
-    return place
-
-
-@pytest.fixture
-def ready(engine: EngineDefinition, monkeypatch: pytest.MonkeyPatch) -> EngineDefinition:
-    monkeypatch.setenv("SPINDLE_ENGINE_DEVICE", "cpu")
-    put(engine)
-    assert engine_command("install", "moody") == 0
-    return engine
 
 
 def test_what_is_missing_is_said_at_once_and_with_what_to_do(engine: EngineDefinition, tmp_path: Path) -> None:
@@ -175,7 +119,7 @@ def test_an_installation_that_turns_out_to_be_broken_is_not_live_until_it_is_men
     engines = Engines()
     with pytest.raises(InstallationError) as caught:
         engines.request(engine.process(), {"mood": "broken"}, tmp_path, QUIET)
-    engine.broken(str(caught.value))
+    engine.broken(caught.value.cause)
     assert describe(caught.value)["class"] == "installation"
     assert "working packages: A library is missing" in (engine.why_not() or "")
     assert engine_command("check", "moody") == 0

@@ -16,6 +16,7 @@ import { TemplateService } from "../services/template-service.ts";
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 const total = (files: readonly ModelFile[]): string => inWords(files.reduce((sum, { bytes }) => sum + bytes, 0));
 const terms = ({ licence, commercial }: ModelFile): string => (commercial ? licence : `${licence}, no commercial use`);
+const unhashed = ({ sha256 }: ModelFile): string => (sha256 === undefined ? "; its SHA-256 is not known" : "");
 const about = (file: ModelFile): string => `${file.exact ? "" : "about "}${inWords(file.bytes)}`;
 
 const WORDS: Record<State, string> = {
@@ -41,7 +42,9 @@ export async function listModels(name: string | undefined): Promise<number> {
     say("");
     say(`${set.name}: ${set.label}${serves}${set.isDraft ? ", a draft" : ""}`);
     for (const [index, file] of set.files.entries())
-      say(`  ${WORDS[states[index] ?? "unknown"].padEnd(9)} ${about(file).padStart(13)}  ${file.path}  (${terms(file)})`);
+      say(`  ${WORDS[states[index] ?? "unknown"].padEnd(9)} ${about(file).padStart(13)}  ${file.path}  (${terms(file)}${unhashed(file)})`);
+    if (set.files.some(({ sha256 }) => sha256 === undefined))
+      say("  Where the SHA-256 is not known, only the form of a file is checked: another file of the same form passes.");
     say(absent.length === 0 ? "  All there." : `  ${total(absent)} to fetch: npx spindle models fetch ${set.name}`);
   }
   return 0;

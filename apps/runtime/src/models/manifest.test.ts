@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSy
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { ROOT } from "../root.ts";
 import { whyNotTaken } from "./formats.ts";
 import { readManifest, stateOf } from "./manifest.ts";
 
@@ -35,6 +36,15 @@ test("[M4] says the same of a file wherever it is needed", () => {
     expect({ bytes, sha256, licence, commercial }).toEqual(said.get(url) ?? { bytes, sha256, licence, commercial });
     said.set(url, { bytes, sha256, licence, commercial });
   }
+});
+
+test("[M4] docs/gpu.md names each file whose SHA-256 is not known, and no other", () => {
+  const page = readFileSync(join(ROOT, "docs/gpu.md"), "utf8");
+  const paragraph = /^The SHA-256 of these files is not known.*?\n\n.*?\n\n/ms.exec(page)?.[0] ?? "";
+  const unknown = sets.flatMap(({ files }) => files).filter(({ sha256 }) => sha256 === undefined);
+  expect([...paragraph.matchAll(/`([^`]+\.(?:safetensors|gguf))`/g)].map(([, name]) => name).sort()).toEqual(
+    unknown.map(({ path }) => basename(path)).sort(),
+  );
 });
 
 test("[M4] a file is there when its size is right, and its folder may be unknown", async () => {

@@ -157,6 +157,31 @@ export function whyNotThere(blueprint: Blueprint, node: ServerNode): string | un
   return `It lacks ${described.join("; ")}.${how}`;
 }
 
+/** The workflow with each file as the server lists it: with `\` where that is Windows, whose ComfyUI takes no other name. */
+export function asListed(blueprint: Blueprint, node: ServerNode): Blueprint {
+  const listed = (service: string, input: string, name: string): string => {
+    const there = node(service)?.files(input)?.map(String) ?? [];
+    return there.includes(name) ? name : (there.find((found) => found.replaceAll("\\", "/") === name) ?? name);
+  };
+  const prompt = Object.entries(blueprint.prompt).map(([id, body]) => {
+    const inputs = Object.entries(body.inputs).map(
+      ([input, value]) => [input, typeof value === "string" ? listed(body.class_type, input, value) : value] as const,
+    );
+    return [id, { ...body, inputs: Object.fromEntries(inputs) }] as const;
+  });
+  const set = Object.entries(blueprint.set).map(([place, expression]) => {
+    const [id = "", ...input] = place.split(".");
+    const service = blueprint.prompt[id]?.class_type ?? "";
+    const chosen = blueprint.models.filter(({ file }) => expression.includes(`'${file}'`));
+    const named = chosen.reduce(
+      (words, { file }) => words.replaceAll(`'${file}'`, () => `'${listed(service, input.join("."), file).replaceAll("\\", "\\\\")}'`),
+      expression,
+    );
+    return [place, named] as const;
+  });
+  return { ...blueprint, prompt: Object.fromEntries(prompt), set: Object.fromEntries(set) };
+}
+
 type ModelFile = Blueprint["models"][number];
 
 const inFull = (model: ModelFile): string =>

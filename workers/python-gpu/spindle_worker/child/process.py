@@ -75,7 +75,7 @@ def _actor(capability: Capability, wire: Wire, engines: Engines) -> Any:
         try:
             output = _output(capability, engine, lambda: capability.run(context, values))
         except InstallationError as error:
-            engine.broken(str(error))
+            engine.broken(error.cause)
             raise
         crash_point("afterNode")
         return {"outcome": "succeeded", "output": output, "objects": context.objects}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from ..contract.generated import models
 from ..device import gpus
-from ..errors import InstallationError, UserError
+from ..errors import InstallationError, TransientError, UserError, is_passing
 from ..settings import engine_cache, engine_device, engines_folder, models_folder
 from .process import Launch
 
@@ -33,7 +34,10 @@ class WeightFile(models.EngineDefinitionWeightFile):
 
     def whats_wrong(self) -> str | None:
         """By its place and its size: both are known at once."""
-        found = self.place.stat().st_size if self.place.is_file() else None
+        try:
+            found = self.place.stat().st_size if self.place.is_file() else None
+        except OSError as error:
+            return f"{self._unreadable(error)} ({self.origin()})"
         if found == self.bytes:
             return None
         if found is None:
@@ -45,14 +49,21 @@ class WeightFile(models.EngineDefinitionWeightFile):
         if wrong := self.whats_wrong():
             raise UserError(f"A model file is missing or broken: {wrong}.")
         digest = hashlib.sha256()
-        with self.place.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
+        try:
+            with self.place.open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    digest.update(chunk)
+        except OSError as error:
+            kind = TransientError if is_passing(error) else UserError
+            raise kind(f"{self._unreadable(error)} ({self.origin()}).") from error
         if digest.hexdigest() != self.sha256:
             raise UserError(
                 f"{self.place} is broken or another file: its SHA-256 is {digest.hexdigest()} instead of {self.sha256}. "
                 f"Delete it and fetch it again ({self.origin()})."
             )
+
+    def _unreadable(self, error: OSError) -> str:
+        return f"{self.place} cannot be read ({error.strerror}){'' if is_passing(error) else ': let the worker read it'}"
 
 
 class EngineDefinition(models.EngineDefinition):
@@ -162,9 +173,34 @@ class EngineDefinition(models.EngineDefinition):
             return [f"a definition that is whole: {str(error).rstrip('.')}"]
         if not self.python.exists():
             return [f"its packages anew: the Python that they were installed with is gone ({command})"]
+        if wrong := self._wrong_packages():
+            return [f"its packages as they were tried: {enumerated(wrong)} ({command})"]
         if broken := self._broken():
             return [f"working packages: {broken.rstrip('.')} ({command}, or npx spindle engine check {self.name})"]
         return []
+
+    def _wrong_packages(self) -> list[str]:
+        """Those that are not what `requirements` pins, by the folders in which their installation is noted."""
+        found: dict[str, set[str]] = {}
+        for note in self.environment.glob("lib/python*/site-packages/*.dist-info"):
+            name, _, version = note.stem.partition("-")
+            found.setdefault(same_name(name), set()).add(version)
+        pinned: dict[str, list[str]] = {}
+        certain = set()
+        for line in self.requirements.read_text(errors="replace").splitlines():
+            if pin := PIN.fullmatch(line.strip()):
+                name, version, condition = pin.groups()
+                pinned.setdefault(same_name(name), []).append(version)
+                if not condition:
+                    certain.add(same_name(name))
+        wrong = []
+        for name, versions in sorted(pinned.items()):
+            there = found.get(name, set())
+            if not there and name in certain:
+                wrong.append(f"{name} {versions[0]} is missing")
+            elif any(not is_version(version, versions) for version in there):
+                wrong.append(f"{name} is {' and '.join(sorted(there))} instead of {' or '.join(versions)}")
+        return wrong
 
     def _broken(self) -> str | None:
         mark = self.environment / "broken"
@@ -182,6 +218,28 @@ class EngineDefinition(models.EngineDefinition):
         if self.vram_gigabytes == 0 or engine_device() == "cpu" or gpus():
             return []
         return [f"an NVIDIA GPU with {self.vram_gigabytes:g} GB (SPINDLE_ENGINE_DEVICE=cpu runs it on the CPU, slowly)"]
+
+
+PIN = re.compile(r"([\w.-]+)(?:\[[^]]*\])?==([\w.!+]+)\s*(;.*)?")
+
+
+def same_name(package: str) -> str:
+    """As the index knows it, however it is written."""
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def is_version(found: str, pinned: list[str]) -> bool:
+    """A build of a version (`2.13.0+cu130`) is that version, and zeros at its end say nothing."""
+
+    def short(version: str) -> str:
+        return re.sub(r"(\.0)+$", "", version)
+
+    return not {short(found), short(found.split("+")[0])}.isdisjoint(map(short, pinned))
+
+
+def enumerated(entries: list[str], most: int = 3) -> str:
+    more = f" and {len(entries) - most} more" if len(entries) > most else ""
+    return ", ".join(entries[:most]) + more
 
 
 def definition(name: str) -> EngineDefinition:

@@ -14,7 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..device import gpus, lock
-from ..errors import EngineEndedError, EngineError, InstallationError, TransientError, UserError, is_out_of_memory, is_passing
+from ..errors import (
+    EngineEndedError,
+    EngineError,
+    InstallationError,
+    TransientError,
+    UserError,
+    install_again,
+    is_out_of_memory,
+    is_passing,
+)
 from ..settings import engine_cache, engines_folder, models_folder
 from .definition import EngineDefinition, definition, names
 from .process import Engines, Launch, Listener, clean_environment
@@ -76,15 +85,15 @@ def check(engine: EngineDefinition) -> int:
         last = broken.splitlines()[-1]
         error = Exception(last)
         engine.mark_broken(was if is_out_of_memory(error) or is_passing(error) else last)
-        return _refuse(f"The packages of {engine.label} cannot be imported:\n{broken}")
+        return _refuse(f"The packages of {engine.label} cannot be imported:\n{broken}\n{install_again(engine.name)}")
     print("Its packages can be imported.")
     try:
         launch = engine.launch()
         with _device(launch) as held:
             seconds = _load(launch, held)
     except InstallationError as error:
-        engine.mark_broken(str(error))
-        return _refuse(f"{engine.label} does not load: {error}")
+        engine.mark_broken(error.cause)
+        return _refuse(f"{engine.label} does not load. {error}")
     except (UserError, EngineError, EngineEndedError, MemoryError, TransientError) as error:
         engine.mark_broken(was)  # a file, the machine's trouble or a process that was killed says nothing of the packages
         return _refuse(str(error) if isinstance(error, UserError) else f"{engine.label} could not be loaded this time: {error}")
@@ -182,7 +191,10 @@ def _say_missing(engine: EngineDefinition) -> int:
 def _import_failure(engine: EngineDefinition) -> str | None:
     """The end of what Python says, or None."""
     code = "\n".join(f"import {module}" for module in engine.imports)
-    done = subprocess.run([str(engine.python), "-c", code], capture_output=True, text=True, check=False, env=clean_environment())
+    try:
+        done = subprocess.run([str(engine.python), "-c", code], capture_output=True, text=True, check=False, env=clean_environment())
+    except OSError as error:
+        return str(error)
     return None if done.returncode == 0 else "\n".join(done.stderr.strip().splitlines()[-20:]) or f"Python ended with {done.returncode}."
 
 

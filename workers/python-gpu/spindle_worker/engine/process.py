@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,13 +16,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import EngineEndedError, EngineError, InstallationError, TransientError, UserError, is_out_of_memory, is_passing
-from ..settings import PACKAGE_ROOT
+from ..errors import (
+    EngineEndedError,
+    EngineError,
+    InstallationError,
+    TransientError,
+    UserError,
+    install_again,
+    is_out_of_memory,
+    is_passing,
+)
+from ..settings import PACKAGE_ROOT, engines_folder
 from ..wire import Wire
 from .program import BEGINS, FAILED
 
 KEPT_LINES = 20
 LONGEST_LINE = 4000
+CRASHES = {-sign: sign.name for sign in (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL)}
+"""How a process ends whose libraries are cut or made for another processor."""
 END_SECONDS = 5.0
 PASSED_ON = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"),
@@ -121,8 +133,9 @@ class EngineProcess:
         except OSError as error:
             ours.close()
             os.close(read)
-            kind = TransientError if is_passing(error) or is_out_of_memory(error) else InstallationError
-            raise kind(f"{launch.engine} cannot be started: {error}") from error
+            if is_passing(error) or is_out_of_memory(error):
+                raise TransientError(f"{launch.engine} cannot be started: {error}") from error
+            raise self._broken(f"its Python cannot be started: {error}") from error
         finally:
             theirs.close()
             os.close(write)
@@ -153,9 +166,11 @@ class EngineProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_SECONDS)
             self._reader.join(1.0)
-            raise EngineEndedError(
-                f"The process of {self.launch.engine} ended ({self._process.returncode}).{self._last_words()}"
-            ) from error
+            code = self._process.returncode
+            if message["type"] == "load" and (crash := CRASHES.get(code)):
+                raise self._broken(f"its process crashed while it loaded ({crash})") from error
+            killed = " The system kills a process where its memory is short: free some, and try again." if code == -signal.SIGKILL else ""
+            raise EngineEndedError(f"The process of {self.launch.engine} ended ({code}).{killed}{self._last_words()}") from error
 
     def end(self) -> None:
         """Returns when it has ended: by itself, or killed."""
@@ -176,8 +191,15 @@ class EngineProcess:
         if answer["kind"] == "transient":
             return TransientError(f"{message}{self._last_words()}")
         if answer["kind"] == "installation":
-            return InstallationError(f"{message}{self._last_words()}")
+            return self._broken(message)
         return EngineError(f"{message}{self._last_words()}")
+
+    def _broken(self, cause: str) -> InstallationError:
+        engine, folder = self.launch.engine, engines_folder()
+        own = folder != PACKAGE_ROOT / "engines"
+        doubt = f" Or the files and options of {folder / engine / 'engine.json'} do not fit its program." if own else ""
+        message = f"The packages of {engine} do not work: {cause}\n{install_again(engine)}{doubt}{self._last_words()}"
+        return InstallationError(message, cause)
 
     def _last_words(self) -> str:
         return "\nThe last that it wrote:\n" + "\n".join(self._lines) if self._lines else ""
