@@ -267,6 +267,28 @@ describe("cancel", () => {
   });
 });
 
+describe("a node of a prompt that is cancelled alone", () => {
+  test("[E13] ends the prompt, which ComfyUI runs as a whole", async () => {
+    const graph = sampling(31);
+    const slow = {
+      ...graph,
+      nodes: graph.nodes.map((one) => (one.id === "sample" ? { ...one, params: { ...one.params, steps: 1000 } } : one)),
+    };
+    const { body } = await submit(spindle.url, slow);
+    await until(async () => fake.queue.running === 1, 60_000, "the prompt runs");
+    const answer = await fetch(`${spindle.url}/api/runs/${body.run}/cancel-node`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ path: "sample" }),
+    });
+    expect(answer.status).toBe(202);
+    const view = await ended(spindle.url, body.run);
+    expect(view).toMatchObject({ state: "failed", error: { code: "run.cancelled" } });
+    expect(states(view)).toMatchObject({ sample: "cancelled", decode: "cancelled" });
+    await until(async () => fake.queue.running + fake.queue.pending === 0, 60_000, "the queue is empty");
+  });
+});
+
 describe("a bridge that dies", () => {
   test("after it submitted a prompt is followed by one that attaches to it", async () => {
     const before = fake.prompts.length;

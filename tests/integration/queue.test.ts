@@ -1,5 +1,6 @@
 // DESIGN E14: whose tasks go first, and where a task stands that waits. The test is the only worker, so it sees the order.
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { PostgresQueue } from "../../apps/runtime/src/record/postgres-queue.ts";
 import { ended, getRun, graphOf, node, submit, until, wait } from "../support/spindle.ts";
 import { pythonRoute, WAIT_ROUTE, WorkerHand } from "../support/worker-hand.ts";
 
@@ -76,6 +77,18 @@ test("[E14] what is high goes before what is normal, and low after it; within on
   expect(order.slice(first, first + 3)).toEqual([2, 2, 2]);
   const rest = order.slice(first + 3);
   expect(rest.lastIndexOf(1)).toBeLessThan(rest.indexOf(0));
+});
+
+test("[E14] what was cancelled before it was sent keeps nobody waiting", async () => {
+  const ahead = await start(60, "ann");
+  const cancelled = await Promise.all(Array.from({ length: 12 }, () => start(1, "ann")));
+  for (const run of cancelled) await fetch(`${hand.spindle.url}/api/runs/${run}/cancel`, { method: "POST" });
+  for (const run of cancelled) await ended(hand.spindle.url, run);
+  const due = await new PostgresQueue(hand.spindle.db).due(10_000);
+  expect(due.filter(({ run_id }) => cancelled.includes(run_id))).toEqual([]);
+  const unsent = "SELECT 1 FROM outbox o JOIN node_run n ON n.id = o.node_run_id WHERE o.sent_at IS NULL AND n.run_id = ANY($1)";
+  await until(async () => (await hand.spindle.db.query(unsent, [cancelled])).rows.length === 0, 60_000, "the queue has none of them");
+  await work(ahead);
 });
 
 test("[E19] the key of a request is one person's: another person's same key starts a run of its own", async () => {

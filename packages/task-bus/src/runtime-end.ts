@@ -39,6 +39,8 @@ export interface RuntimeEnd {
   whereabouts(task: string, route: Route): Promise<Whereabouts>;
   /** `stale` tells a worker that the task is no longer its own. */
   cancel(task: string, plane: string, mark?: "1" | "stale"): Promise<void>;
+  /** Keeps the lease of a task whose worker has answered, while the answer is looked into. */
+  hold(task: string, leaseMs: number): Promise<void>;
   /** Takes a task off the bus once its fate is committed. */
   done(task: string, route: Route): Promise<void>;
   /** Results that wait, oldest first, and what is none. */
@@ -103,6 +105,9 @@ export function runtimeEnd(redis: Redis, workerKey: string): RuntimeEnd {
     },
     async cancel(task, plane, mark = "1") {
       await call("spindle_cancel", [names.cancel(task)], mark, BUS.markTtlMs, names.doorbell(plane), task);
+    },
+    async hold(task, leaseMs) {
+      await redis.set(names.lease(task), "runtime", "PX", leaseMs);
     },
     async done(task, route) {
       await call("spindle_done", [names.dispatched(task), names.queue(route), names.lease(task)]);

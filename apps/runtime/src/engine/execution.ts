@@ -36,7 +36,7 @@ type Phase = "driving" | "cancelling" | "ending" | "resting" | "closed";
 export class RunExecution {
   readonly root: Scope;
   readonly life: RunLife;
-  private readonly rows: RowCache;
+  readonly rows: RowCache;
   readonly values: RunValues;
   /** The node runs that were there when this process took the run up, until what they store is counted. */
   private readonly left: NodeRunRow[];

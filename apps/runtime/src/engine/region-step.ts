@@ -120,6 +120,12 @@ const NOTHING_LEAVES = "Nothing here is saved, shown or used by a node elsewhere
 const NOTHING_CAME =
   "Nothing came of it that can be used here: what it takes was blocked in ComfyUI, it shows and saves nothing, or its log names files that are none of its outputs.";
 
+/** Whether ComfyUI has the node as part of a prompt, which it can only end as a whole. */
+export const isInPrompt = ({ path, node_id }: NodeRunRow, region: NodeRunRow): boolean =>
+  region.plane === "comfy" &&
+  region.path === path.slice(0, -node_id.length) + region.node_id &&
+  Object.hasOwn(Object((region.input as Partial<RegionInput> | null)?.prompt), node_id);
+
 /** Whether the prompt names files on the server, which may change between two runs. */
 function namesFiles({ prompt }: RegionInput, definitions: readonly NodeDefinition[]): boolean {
   const uploads = definitions.flatMap(({ service, inputs }) =>

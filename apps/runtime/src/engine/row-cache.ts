@@ -78,6 +78,11 @@ export class RowCache {
     return this.keep(changedRow(this.at(changed.path), changed, { input, output, reusedFrom, route }));
   }
 
+  /** Keeps what somebody else than a step of the run has changed, if the row is one that is looked up. */
+  follow(changed: ChangedRow, written: Written): void {
+    if (this.rows.has(changed.path)) this.merge(changed, written);
+  }
+
   async reload(row: NodeRunRow): Promise<NodeRunRow> {
     const fresh = await this.requestPatiently(() => this.nodes.find(row.id));
     return fresh ? this.keep(fresh) : row;

@@ -20,6 +20,7 @@ import { freezeNodes, rootNodes } from "./freeze.ts";
 import { FrozenGraphs } from "./frozen-graphs.ts";
 import type { NodePlane } from "./node-plane.ts";
 import type { EngineReports } from "./open-engines.ts";
+import { isInPrompt } from "./region-step.ts";
 import { RunTooLarge } from "./row-cache.ts";
 import type { ExecutionParts } from "./run-context.ts";
 
@@ -154,15 +155,15 @@ export class RunDriver {
   }
 
   /**
-   * Cancels one node run, with what runs inside it; for the rest of the run it counts as failed (DESIGN E13). Once the record says so, it
+   * Cancels one node run, with what runs inside it, or with the prompt of ComfyUI that it is part of; for the rest of the run it counts as failed (DESIGN E13). Once the record says so, it
    * ends, whatever becomes of this process. If another runtime runs it on the node plane, it ends in that process when the node is over.
    */
   async cancelNode(row: NodeRunRow): Promise<void> {
     const { record } = this.options;
-    const inside = (await record.nodes.ofRun(row.run_id)).filter(
-      ({ path }) => path.startsWith(`${row.path}#`) || path.startsWith(`${row.path}/`),
-    );
-    const open = (inside.length > 0 ? inside : [row]).filter(({ state }) => !isEndedNodeState(state));
+    const rows = await record.nodes.ofRun(row.run_id);
+    const inside = rows.filter(({ path }) => path.startsWith(`${row.path}#`) || path.startsWith(`${row.path}/`));
+    const region = rows.find((other) => isAtWorker(other) && isInPrompt(row, other));
+    const open = (inside.length > 0 ? inside : [region ?? row]).filter(({ state }) => !isEndedNodeState(state));
     const ids = open.map(({ id }) => id);
     await record.runs.requestNodeCancels(row.run_id, ids);
     this.endNodes(open).catch((error) => this.options.onError(`run ${row.run_id}`, error));
@@ -176,11 +177,13 @@ export class RunDriver {
   }
 
   /** Ends a node run that no worker has. One that runs in this process ends when it is over. */
-  private async endNode({ id, fence }: OpenNodeRun): Promise<void> {
+  private async endNode({ id, run_id, fence }: OpenNodeRun): Promise<void> {
     const { record, decisions, parts } = this.options;
     if (parts.nodePlane.cancel(id)) return;
     const error = { class: "cancelled" as const, code: "node.cancelled", message: "Cancelled." };
-    await record.nodes.change({ nodeRun: id, fence, change: "cancel", error });
+    const moved = await record.nodes.change({ nodeRun: id, fence, change: "cancel", error });
+    if (moved) this.executions.get(run_id)?.rows.follow(moved, {});
+    parts.nodePlane.cancel(id); // it may have begun meanwhile
     decisions.announce(id);
   }
 

@@ -220,7 +220,7 @@ export class PostgresNodeRuns implements NodeRunRecord {
   }
 
   async openOf(run: string): Promise<OpenNodeRun[]> {
-    const text = "SELECT id, fence, state, plane, service, version, engine FROM node_run WHERE run_id = $1 AND state = ANY($2)";
+    const text = "SELECT id, run_id, fence, state, plane, service, version, engine FROM node_run WHERE run_id = $1 AND state = ANY($2)";
     return (await this.pool.query<OpenNodeRun>({ name: "node-runs-open", text, values: [run, OPEN_NODE_STATES] })).rows;
   }
 

@@ -134,7 +134,7 @@ export class PostgresRuns implements Runs {
   async toCancel(): Promise<(OpenNodeRun & { owner: string | null })[]> {
     const { rows } = await this.pool.query<OpenNodeRun & { owner: string | null }>({
       name: "node-runs-to-cancel",
-      text: `SELECT n.id, n.fence, n.state, n.plane, n.service, n.version, n.engine, r.owner FROM node_run n JOIN run r ON r.id = n.run_id
+      text: `SELECT n.id, n.run_id, n.fence, n.state, n.plane, n.service, n.version, n.engine, r.owner FROM node_run n JOIN run r ON r.id = n.run_id
              WHERE n.cancel_requested AND n.finished_at IS NULL LIMIT 1000`,
     });
     return rows;

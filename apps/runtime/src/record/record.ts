@@ -168,6 +168,8 @@ export interface TaskQueue {
   standing(): Promise<StandingTask[]>;
   /** Node runs whose task was sent and has not ended. */
   sent(): Promise<TaskRow[]>;
+  /** Takes the tasks out of the queue that were cancelled before they were sent: they keep nobody's place. */
+  settle(): Promise<void>;
   /** Some of the tasks whose node runs were cancelled, and of which Redis was not told yet. */
   recalled(): Promise<RecalledTask[]>;
   /** Notes that Redis was told of them. */

@@ -83,10 +83,10 @@ type NoteType = Exclude<Extract<RunEvent, { node: string }>["type"], (typeof NOD
 export type EventNote = { [Type in NoteType]: Pick<EventOf<Type>, "type" | "node" | "path" | "body"> }[NoteType];
 
 /** A node run that has not ended, as it is cancelled. */
-export type OpenNodeRun = Pick<NodeRunRow, "id" | "fence" | "state" | "plane" | "service" | "version" | "engine">;
+export type OpenNodeRun = Pick<NodeRunRow, "id" | "run_id" | "fence" | "state" | "plane" | "service" | "version" | "engine">;
 
 /** A task that is nobody's any more, by the fence under which it was sent. */
-export type RecalledTask = Pick<NodeRunRow, "id" | "fence" | "plane" | "service" | "version" | "engine">;
+export type RecalledTask = Pick<NodeRunRow, "id" | "run_id" | "fence" | "plane" | "service" | "version" | "engine">;
 
 type Routed = Pick<NodeRunRow, "plane" | "service" | "version" | "engine" | "run_id">;
 

@@ -12,7 +12,7 @@ import { routeOf, taskName } from "./task-name.ts";
 export interface CancelsParts {
   nodes: Pick<NodeRunRecord, "change" | "findAll">;
   runs: Pick<Runs, "toCancel">;
-  queue: Pick<TaskQueue, "forget" | "recalled">;
+  queue: Pick<TaskQueue, "forget" | "recalled" | "settle">;
   bus: Pick<RuntimeEnd, "cancel" | "done" | "whereabouts">;
   decisions: Pick<Decisions, "announce">;
   /** Whether the run is being cancelled. */
@@ -30,6 +30,7 @@ export class Cancels {
   /** Node runs that are being cancelled, and since when. */
   private readonly cancelling = new Map<string, number>();
   private deafUntil = 0;
+  private isAnyUnsettled = true;
 
   constructor(private readonly parts: CancelsParts) {}
 
@@ -50,6 +51,7 @@ export class Cancels {
   async cancel(row: OpenNodeRun): Promise<void> {
     const since = this.cancelling.get(row.id) ?? Date.now();
     this.cancelling.set(row.id, since);
+    this.isAnyUnsettled = true;
     if ((await this.tellWorker(row)) && Date.now() - since < UNHEARD_MS) return;
     const { nodes, decisions } = this.parts;
     const error = { ...CANCELLED, message: "Cancelled before a worker ended it." };
@@ -99,9 +101,13 @@ export class Cancels {
     for (const row of open) await this.cancel(row);
   }
 
-  /** Tells Redis of the tasks that were cancelled in the record alone. */
+  /** Tells Redis of the tasks that were cancelled in the record alone, and takes those out of the queue that it never had. */
   async recall(): Promise<void> {
     const { queue } = this.parts;
+    if (this.isAnyUnsettled) {
+      this.isAnyUnsettled = false;
+      await queue.settle();
+    }
     for (let tasks = await queue.recalled(); tasks.length > 0; tasks = await queue.recalled()) {
       await Promise.all(tasks.map((task) => this.withdraw(task)));
       await queue.forget(tasks);

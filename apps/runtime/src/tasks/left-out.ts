@@ -2,7 +2,7 @@
 // of them, and which no output of their node is for (DESIGN W6, E13).
 import { type ArtifactRef, type RegionInput, type RegionInputGive, validateArtifactRef } from "@spindle/schemas";
 
-export type Values = Record<string, unknown>;
+type Values = Record<string, unknown>;
 
 export interface ResultObject {
   key: string;

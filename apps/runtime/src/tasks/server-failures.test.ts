@@ -19,6 +19,12 @@ test("[M4] failures of a server count since its last success, whichever engine o
   expect([failures.countOf("one"), failures.reasonOf("one")]).toEqual([0, undefined]);
 });
 
+test("[M4] what may pass by itself counts, too: until it has, others are chosen", () => {
+  const failures = new ServerFailures();
+  failures.count(row("one"), { outcome: "failed", error: { class: "transient", code: "comfy.lost", message: "ComfyUI answers 500." } });
+  expect(failures.countOf("one")).toBe(1);
+});
+
 test("[M4] a server that was given nothing for ten minutes is a server as any other", () => {
   let now = 0;
   const failures = new ServerFailures(() => now);

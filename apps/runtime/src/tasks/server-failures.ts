@@ -25,7 +25,7 @@ export class ServerFailures {
     if (plane !== "comfy") return;
     const server = serverOfEngine(engine);
     if (outcome === "succeeded") this.servers.delete(server);
-    if (outcome !== "failed" || error?.class !== "infra") return;
+    if (outcome !== "failed" || (error?.class !== "infra" && error?.class !== "transient")) return;
     const { count = 0, since = this.now() } = this.of(server) ?? {};
     this.servers.set(server, { count: count + 1, since, last: this.now(), message: error.message });
   }

@@ -40,7 +40,7 @@ async function dispatched(record: Record, count: number, plane = "python"): Prom
 async function taken(
   record: Record,
   results: readonly object[],
-  more: Pick<WorkerTasksParts, "whyTooMuch"> & { artifacts?: object; failures?: object },
+  more: Pick<WorkerTasksParts, "whyTooMuch"> & { artifacts?: object; failures?: object; bus?: object; timings?: object },
 ) {
   const waiting = results.map((result, index) => ({ id: `${index}`, result: { v: 1, outcome: "succeeded", ...result } }));
   const acknowledged: string[] = [];
@@ -48,16 +48,18 @@ async function taken(
     results: async () => waiting.splice(0),
     acknowledge: async (id: string) => void acknowledged.push(id),
     done: async () => {},
+    hold: async () => {},
+    ...more.bus,
   };
   const parts = {
     nodes: record,
-    bus,
     decisions: { announce: () => {} },
     cancels: { isCancelling: () => false, end: () => {} },
     timings: {},
     failures: new ServerFailures(),
     artifacts: {},
     ...more,
+    bus,
   };
   const tasks = new WorkerTasks(parts as unknown as WorkerTasksParts, { isQueueing: () => false, drain: () => {} });
   await tasks.takeResults();
@@ -180,6 +182,31 @@ test("[M4] what a worker answers is counted for its server, before anybody hears
   const results = [{ task: taskName(row?.id as string, row?.fence as number), output: {} }];
   await taken(record, results, { whyTooMuch: () => undefined, failures });
   expect(counted).toEqual([[row?.id, "succeeded", "dispatched"]]);
+});
+
+test("[W5] the lease of a task is renewed while its result is looked into, however long that is", async () => {
+  const record = new Record();
+  const [row = { id: "", fence: 0 }] = await dispatched(record, 1);
+  const { objects, artifacts } = await threeFiles(row.id, row.fence);
+  const held: unknown[] = [];
+  let isHeld = () => {};
+  const untilHeld = new Promise<void>((resolve) => {
+    isHeld = resolve;
+  });
+  const hold = async (...about: unknown[]) => {
+    if (held.push(about) === 3) isHeld();
+  };
+  const examine = async (_: string, ref: object) => {
+    await untilHeld;
+    return { ref };
+  };
+  const ref = { ...objects[0]?.ref, sha256: "a".repeat(64) };
+  const result = { task: taskName(row.id, row.fence), output: { text: ref }, objects: [{ ...objects[0], ref }] };
+  const more = { whyTooMuch: () => undefined, artifacts: { ...artifacts, examine }, timings: { leaseMs: 30 }, bus: { hold } };
+  expect(await taken(record, [result], more)).toEqual([["succeeded", undefined, true]]);
+  const count = held.length;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect([held[0], held.length]).toEqual([[taskName(row.id, row.fence), 30], count]);
 });
 
 test("[E19] the log of a try is kept before its end is, so that whoever sees the end finds it", async () => {

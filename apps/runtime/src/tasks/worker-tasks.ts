@@ -13,7 +13,7 @@ import type { NodeRunRecord, TaskQueue } from "../record/record.ts";
 import { patient } from "../store/patient.ts";
 import { CANCELLED, type Cancels } from "./cancels.ts";
 import type { Decisions } from "./decisions.ts";
-import { leaving, type ResultObject, references, unusable, type Values } from "./left-out.ts";
+import { leaving, type ResultObject, references, unusable } from "./left-out.ts";
 import type { LiveBoard } from "./live.ts";
 import { delayOfReturned, type TaskError, verdict } from "./retry.ts";
 import type { ServerFailures } from "./server-failures.ts";
@@ -22,7 +22,7 @@ import { entryOf, objectKey, parseTask, routeOf, type TaskName, taskName } from 
 export interface WorkerTasksParts {
   nodes: Pick<NodeRunRecord, "change" | "find" | "findAll" | "log" | "stale">;
   queue: Pick<TaskQueue, "markSent">;
-  bus: Pick<RuntimeEnd, "acknowledge" | "bury" | "cancel" | "dispatch" | "done" | "results">;
+  bus: Pick<RuntimeEnd, "acknowledge" | "bury" | "cancel" | "dispatch" | "done" | "hold" | "results">;
   cancels: Pick<Cancels, "end" | "isCancelling">;
   decisions: Pick<Decisions, "announce">;
   artifacts: Artifacts;
@@ -47,6 +47,7 @@ const FULL_MS = 50;
 
 const MAX_BEGUN = 10_000;
 
+type Values = Record<string, unknown>;
 type Settled = "committed" | "again" | "stale";
 
 /** What a result came to, with the row as it is now where the result was committed. */
@@ -200,8 +201,17 @@ export class WorkerTasks {
     return this.decide(row, task, result);
   }
 
+  /** Does what may outlast a lease, as reading a file of gigabytes does: the worker has ended, and renews it no more. */
+  private async held<Result>(row: TaskRow, work: () => Promise<Result>): Promise<Result> {
+    const { bus, timings } = this.parts;
+    const hold = () => void bus.hold(taskName(row.id, row.fence), timings.leaseMs).catch(() => {}); // an outage is no end of a lease
+    const timer = setInterval(hold, timings.leaseMs / 3);
+    return work().finally(() => clearInterval(timer));
+  }
+
   private async decide(row: NodeRunRow, task: TaskName, result: TaskResult): Promise<Answer> {
-    const examined = result.outcome === "succeeded" ? await examine(this.parts.artifacts, row, task, result) : undefined;
+    const examined =
+      result.outcome === "succeeded" ? await this.held(row, () => examine(this.parts.artifacts, row, task, result)) : undefined;
     const lines = [...(examined && "leftOut" in examined ? examined.leftOut : []), ...(result.log ? [result.log] : [])];
     // Before the end is committed: whoever sees the end finds the log. A log that cannot be kept means nothing to the run.
     if (lines.length > 0) await this.parts.nodes.log(row.id, row.attempt, lines.join("\n")).catch(() => {});
