@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { parsePython, parsePythonObject } from "./python-json.ts";
 
 describe("JSON as Python writes it", () => {
@@ -11,7 +11,21 @@ describe("JSON as Python writes it", () => {
   ])("%s is read", (text, value) => {
     expect(parsePython(text)).toEqual(value);
   });
-  test.each(['{"a": NaNa}', '{"a": +Infinity}', '{"a": "NaN}', "{NaN: 1}", "<html>NaN", "", '{"a": NaN'])("%s is none", (text) => {
+  test.each([
+    '{"a": NaNa}',
+    '{"a": +Infinity}',
+    '{"a": "NaN}',
+    "{NaN: 1}",
+    "<html>NaN",
+    "",
+    '{"a": NaN',
+    "[-NaN]",
+    "[1.NaN]",
+    "[NaN.5]",
+    "[1.Infinity]",
+    "[--Infinity]",
+    "[1e-Infinity]",
+  ])("%s is none", (text) => {
     expect(() => parsePython(text)).toThrow(SyntaxError);
     expect(parsePythonObject(text)).toBeUndefined();
   });
@@ -20,6 +34,30 @@ describe("JSON as Python writes it", () => {
     expect(parsePython(many)).toHaveLength(400_000);
     const long = "\\\\".repeat(2_000_000);
     expect(parsePython(`["${long}", NaN]`)).toEqual(["\\".repeat(2_000_000), Number.NaN]);
+  });
+  test("costs no object and no call for each number that JSON lacks", () => {
+    const parse = vi.spyOn(JSON, "parse");
+    try {
+      expect(parsePython(`[${"NaN, Infinity, -Infinity, ".repeat(1000)}1]`)).toHaveLength(3001);
+      for (const [text, reviver] of parse.mock.calls) {
+        expect(text).not.toContain("{");
+        expect(reviver).toBeUndefined();
+      }
+    } finally {
+      parse.mockRestore();
+    }
+  });
+  test("is read at any depth at which JSON is", () => {
+    const depth = 100_000;
+    let value = parsePython(`${'{"a":['.repeat(depth)}NaN${"]}".repeat(depth)}`);
+    for (let level = 0; level < depth; level++) value = (value as { a: unknown[] }).a[0];
+    expect(value).toBeNaN();
+  });
+  test("keeps the numbers beside those that JSON lacks, and a key named __proto__", () => {
+    expect(parsePython("[NaN, -0.0, 0, 5e-324, 1e308, null]")).toEqual([Number.NaN, -0, 0, 5e-324, 1e308, null]);
+    const odd = parsePython('{"__proto__": NaN, "b": {"__proto__": {"c": NaN}}}') as Record<string, unknown>;
+    expect(Object.entries(odd)[0]).toEqual(["__proto__", Number.NaN]);
+    expect(Object.getPrototypeOf(odd)).toBe(Object.prototype);
   });
   test("is an object or none where one is asked for", () => {
     expect(parsePythonObject('{"a": NaN}')).toEqual({ a: Number.NaN });

@@ -5,18 +5,28 @@
 const MARK = "__no_number__";
 
 /** The text as JSON, with objects in place of such numbers; the text itself where it has none. */
-export function jsonOfPython(text: string): string {
-  if (!/NaN|Infinity/.test(text)) return text;
+export const jsonOfPython = (text: string): string => jsonWith(text, (number) => `{"${MARK}":"${number}"}`);
+
+/** The text as JSON, with something else in place of each such number. */
+function jsonWith(text: string, written: (number: string) => string): string {
+  const numbers = /-?\bInfinity\b|\bNaN\b/g;
   const parts: string[] = [];
-  for (let at = 0; at < text.length; ) {
-    const quote = text.indexOf('"', at);
-    const outside = text.slice(at, quote < 0 ? undefined : quote);
-    parts.push(outside.replaceAll(/-?\bInfinity\b|\bNaN\b/g, `{"${MARK}":"$&"}`));
-    if (quote < 0) break;
-    at = endOfString(text, quote);
-    parts.push(text.slice(quote, at));
+  let copied = 0;
+  let quote = text.indexOf('"');
+  for (let found = numbers.exec(text); found; found = numbers.exec(text)) {
+    let end = 0;
+    while (quote >= 0 && quote < found.index) {
+      end = endOfString(text, quote);
+      quote = text.indexOf('"', end);
+    }
+    if (end > found.index) {
+      numbers.lastIndex = end; // in a string it is a word
+      continue;
+    }
+    parts.push(text.slice(copied, found.index), written(found[0]));
+    copied = numbers.lastIndex;
   }
-  return parts.join("");
+  return parts.length === 0 ? text : parts.join("") + text.slice(copied);
 }
 
 /** The place behind the quote that ends a string. @param quote the place of the one that begins it */
@@ -35,18 +45,47 @@ export function noNumber(value: unknown): string | undefined {
   return String((value as Record<string, unknown>)[MARK]).slice(0, 20);
 }
 
-/** What the text says, with the numbers that JSON lacks. @throws SyntaxError for anything else that is no JSON */
+/** Written so, a number is infinite; as a part of another number it is none, for the space. */
+const INFINITY = " 1e999";
+
+/**
+ * What the text says, with the numbers that JSON lacks. Each is a number for JSON, too, so that many of them cost what other numbers do, and
+ * the text may be as deep as any JSON.
+ * @throws SyntaxError for anything else that is no JSON
+ */
 export function parsePython(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const json = jsonOfPython(text);
+    // Chosen after the text was written: no number of it is this one. It is short, as long ones are slow to read.
+    const nan = ` -${between(1e8, 1e9)}e-${between(200, 300)}`;
+    const stand = Number(nan);
+    const json = jsonWith(text, (number) => (number === "NaN" ? nan : number === "Infinity" ? INFINITY : INFINITY.replace("1", "-1")));
     if (json === text) throw error;
-    return JSON.parse(json, (_, value) => {
-      const written = noNumber(value);
-      return written === undefined ? value : Number(written);
-    });
+    return withNaN(JSON.parse(json), stand);
   }
+}
+
+const between = (least: number, end: number): number => Math.floor(least + Math.random() * (end - least));
+
+/** The value with NaN in place of the number that stands for it. */
+function withNaN(value: unknown, stand: number): unknown {
+  if (value === stand) return Number.NaN;
+  const open: unknown[] = [value];
+  for (let held = open.pop(); held !== undefined; held = open.pop()) {
+    if (held === null || typeof held !== "object") continue;
+    if (Array.isArray(held)) {
+      for (let at = 0; at < held.length; at++)
+        if (held[at] === stand) held[at] = Number.NaN;
+        else if (typeof held[at] === "object") open.push(held[at]);
+    } else {
+      const object = held as Record<string, unknown>;
+      for (const key in object)
+        if (object[key] === stand) object[key] = Number.NaN;
+        else if (typeof object[key] === "object") open.push(object[key]);
+    }
+  }
+  return value;
 }
 
 /** An object that was written by Python; undefined for any other text. */

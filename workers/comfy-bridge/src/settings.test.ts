@@ -42,6 +42,11 @@ describe("the environment", () => {
     ["http://joe:s3cret%@a", /the login of a is not written as in a URL.*%25/],
     ["http://joe:s3cret@a:1/x,http://a:1/y", /http:\/\/a:1\/x and http:\/\/a:1\/y are one host and port/],
     ["http://joe:s3cret@a,http://a", /a-80 has two logins/],
+    ["http://joe:12/s3cret@a:8188", /its part 1 has @ behind its host.*%2F/],
+    ["http://joe:12#s3cret@a:8188", /its part 1 has @ behind its host.*%23/],
+    ["http://joe:12?s3cret@a:8188", /its part 1 has @ behind its host.*%3F/],
+    ["http://a:8188/?token=s3cret", /its part 1 has a part behind \? or #/],
+    ["http://a:8188/#s3cret", /its part 1 has a part behind \? or #/],
   ])("with a login in COMFY_URL=%j that cannot be read is refused without it", (value, message) => {
     const read = () => readSettings({ ...env, COMFY_URL: value });
     expect(read).toThrow(message);

@@ -72,7 +72,7 @@ export function readServers(text: string): ServerAddress[] {
     .filter(Boolean);
   if (addresses.length === 0)
     throw new Error("COMFY_URL names no server. Write it as http://127.0.0.1:8188; several are separated by commas.");
-  const mayShow = !text.includes("@");
+  const mayShow = !/[@?#]/.test(text);
   const servers = addresses.map((address, at) => readServer(address, mayShow ? `"${address.slice(0, 80)}"` : `its part ${at + 1}`));
   const known = new Map(servers.map((server) => [server.id, server]));
   for (const { id, url, authorization } of servers) {
@@ -88,6 +88,12 @@ function readServer(address: string, shown: string): ServerAddress {
   if (!url || !/^https?:$/.test(url.protocol))
     throw new Error(
       `COMFY_URL: ${shown} is not a URL. Write it as http://127.0.0.1:8188, with a login as http://user:password@host:8188, where a comma is %2C; several are separated by commas.`,
+    );
+  if (/[/?#].*@/.test(address.replace(/^https?:\/*/i, "")))
+    throw new Error(`COMFY_URL: ${shown} has @ behind its host. In a login write / as %2F, ? as %3F and # as %23.`);
+  if (url.search || url.hash)
+    throw new Error(
+      `COMFY_URL: ${shown} has a part behind ? or #, which no request would have. Write it without, and a login as http://user:password@host:8188.`,
     );
   const authorization = loginOf(url);
   [url.username, url.password] = ["", ""];

@@ -5,6 +5,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import WebSocket from "ws";
+import { readServers, type ServerAddress } from "../src/settings.ts";
 import { readOddPack } from "./fake/object-info.ts";
 import { type Conversation, type JsonObject, MODEL_FREE, ODD, readConversation } from "./fake/program.ts";
 
@@ -20,9 +21,12 @@ interface Heard {
   entries: Entry[];
 }
 
-async function converse(url: string, { prompt, request }: Conversation): Promise<Heard> {
+type Server = Pick<ServerAddress, "url" | "authorization">;
+const loginOf = ({ authorization }: Server): Record<string, string> => (authorization === undefined ? {} : { authorization });
+
+async function converse(server: Server, { prompt, request }: Conversation): Promise<Heard> {
   const client = crypto.randomUUID();
-  const socket = new WebSocket(`${url.replace(/^http/, "ws")}/ws?clientId=${client}`);
+  const socket = new WebSocket(`${server.url.replace(/^http/, "ws")}/ws?clientId=${client}`, { headers: loginOf(server) });
   const said: Heard["said"] = [];
   const entries: Entry[] = [];
   const begun = performance.now();
@@ -43,19 +47,22 @@ async function converse(url: string, { prompt, request }: Conversation): Promise
   const flags = { type: "feature_flags", data: { supports_preview_metadata: true } };
   entries.push({ dir: "c>s", json: flags });
   socket.send(JSON.stringify(flags));
-  const written = (await logOf(url)).at(-1)?.t ?? "";
+  const written = (await logOf(server)).at(-1)?.t ?? "";
   const sent = { ...request, prompt, client_id: client, prompt_id: undefined };
-  const response = await fetch(`${url}/prompt`, {
+  const response = await fetch(`${server.url}/prompt`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...loginOf(server) },
     body: JSON.stringify(sent),
   });
   const answer = (await response.json()) as JsonObject;
   entries.push({ http: "POST /prompt", request: sent, status: response.status, response: answer });
   if (response.status === 200) await over;
   const id = String(answer.prompt_id);
-  const past = response.status === 200 ? ((await (await fetch(`${url}/history/${id}`)).json()) as Record<string, JsonObject>) : undefined;
-  const log = (await logOf(url)).filter(({ t }) => t > written);
+  const past =
+    response.status === 200
+      ? ((await (await fetch(`${server.url}/history/${id}`, { headers: loginOf(server) })).json()) as Record<string, JsonObject>)
+      : undefined;
+  const log = (await logOf(server)).filter(({ t }) => t > written);
   if (past) entries.push({ http: "GET /internal/logs/raw", status: 200, response: { entries: log } });
   if (past) entries.push({ http: `GET /history/${id}`, status: 200, response: past });
   socket.close();
@@ -99,20 +106,25 @@ function recorded({ entries, answer }: Conversation): Parameters<typeof essence>
   };
 }
 
-const logOf = async (url: string) =>
-  ((await (await fetch(`${url}/internal/logs/raw`)).json()) as { entries: { t: string; m: string }[] }).entries;
+const logOf = async (server: Server) =>
+  ((await (await fetch(`${server.url}/internal/logs/raw`, { headers: loginOf(server) })).json()) as { entries: { t: string; m: string }[] })
+    .entries;
 
 /** What the server says of the nodes of odd-pack; nothing if it has none. */
-async function readOdd(url: string): Promise<JsonObject> {
-  const info = (await (await fetch(`${url}/object_info`)).json()) as Record<string, { python_module?: string }>;
+async function readOdd(server: Server): Promise<JsonObject> {
+  const info = (await (await fetch(`${server.url}/object_info`, { headers: loginOf(server) })).json()) as Record<
+    string,
+    { python_module?: string }
+  >;
   return Object.fromEntries(Object.entries(info).filter(([, { python_module }]) => python_module === "custom_nodes.odd-pack"));
 }
 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { url: { type: "string" }, out: { type: "string" } } });
-  const url = values.url?.replace(/\/+$/, "");
-  if (!url) throw new Error("Name the ComfyUI: --url http://127.0.0.1:8188");
-  const odd = await readOdd(url);
+  if (!values.url) throw new Error("Name the ComfyUI: --url http://127.0.0.1:8188");
+  const [server, ...others] = readServers(values.url) as [Server, ...Server[]];
+  if (others.length > 0) throw new Error("--url names several servers. Name one of them.");
+  const odd = await readOdd(server);
   const names = [...MODEL_FREE, ...(Object.keys(odd).length > 0 ? ODD : [])];
   let differ = 0;
   if (JSON.stringify(odd) !== JSON.stringify(Object.keys(odd).length > 0 ? readOddPack() : {})) {
@@ -122,7 +134,7 @@ async function main(): Promise<number> {
   if (values.out) await mkdir(values.out, { recursive: true });
   for (const name of names) {
     const conversation = readConversation(name);
-    const heard = await converse(url, conversation);
+    const heard = await converse(server, conversation);
     if (values.out) await writeFile(join(values.out, `${name}.json`), `${JSON.stringify(heard.entries, null, 1)}\n`);
     const [now, then] = [essence(heard), essence(recorded(conversation))];
     const parts = (Object.keys(now) as (keyof typeof now)[]).filter((part) => JSON.stringify(now[part]) !== JSON.stringify(then[part]));
@@ -140,6 +152,8 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(`spindle: ${(error as Error).message}${(error as Error).cause ? ` (${String((error as Error).cause)})` : ""}`);
+  console.error(
+    `spindle: ${(error as Error).message.replace(/^COMFY_URL/, "--url")}${(error as Error).cause ? ` (${String((error as Error).cause)})` : ""}`,
+  );
   process.exitCode = 1;
 }

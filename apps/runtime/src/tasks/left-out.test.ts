@@ -10,14 +10,14 @@ const file = (name: string, mime = "image/png"): ArtifactRef => ({ artifact: ran
 const [a, b, bad] = [file("a.png"), file("b.png"), file("noise.wav", "audio/wav")];
 
 /** What becomes of an output of these files, of which those of a sound are none. */
-async function examined(output: object, input: object | null, plane = "comfy") {
+async function examined(output: object, input: object | null, plane = "comfy", saved = [a, bad, b]) {
   const removed: string[] = [];
   const artifacts = {
     find: async () => undefined,
     store: { remove: async (key: string) => void removed.push(key) },
     examine: async (_: string, ref: ArtifactRef) => (ref.mime === "audio/wav" ? { why: "the bytes are not audio/wav" } : { ref }),
   } as unknown as Artifacts;
-  const objects = [a, bad, b].map((ref) => ({ key: objectKey("output", "r", task, ref.artifact), ref }));
+  const objects = saved.map((ref) => ({ key: objectKey("output", "r", task, ref.artifact), ref }));
   const row = { run_id: "r", plane, input: input as never };
   const found = await examine(artifacts, row, task, { v: 1, task: "x", outcome: "succeeded", output: output as never, objects });
   return { ...found, removed: removed.length };
@@ -50,8 +50,31 @@ describe("[W6, E13] of a prompt of ComfyUI a file that is not what it is said to
       { gives: [...gives("n", "image"), ...gives("s", "audio")] },
     ],
     ["is all that a workflow gives for an output of a capability", { image: a, audio: bad }, { only: "n", gives: gives("s", "audio") }],
-  ])("fails the try, with its name, where it %s", async (_, output, input) => {
-    expect(await examined(output, input)).toEqual({ error: { class: "infra", code: "task.bad_result", message: why }, removed: 0 });
+  ])("fails the try at the node that saved it, with its name, where it %s", async (_, output, input) => {
+    const error = { class: "infra", code: "task.bad_result", message: why, details: { node: "n" } };
+    expect(await examined(output, input)).toEqual({ error, removed: 0 });
+  });
+  describe("that is all a prompt saved, and that none of its outputs is for,", () => {
+    const error = { class: "infra", code: "task.bad_result", message: why, details: { node: "n" } };
+    test.each([
+      ["its only saver", {}, { gives: gives("n", "text") }],
+      ["its only saver, of a workflow", {}, { only: "n", gives: gives("n", "text") }],
+      [
+        "the one saver that gave nothing",
+        { m: { text: "x" } },
+        { gives: [...gives("n", "text"), { ...gives("m", "text")[0], node: "m", from: "m" }] },
+      ],
+    ])("fails the try at %s", async (_, output, input) => {
+      expect(await examined(output, input, "comfy", [bad])).toEqual({ error, removed: 0 });
+    });
+    test("is left out where several may have saved it, or the node has another file", async () => {
+      const several = { gives: ["n", "m"].map((node) => ({ node, port: "text", from: node, pick: "text" })) };
+      expect(await examined({}, several, "comfy", [bad])).toMatchObject({ output: {}, leftOut });
+      expect(await examined({}, { gives: gives("n", "text") }, "comfy", [bad, a])).toMatchObject({
+        output: {},
+        leftOut: [...leftOut, expect.any(String)],
+      });
+    });
   });
 });
 

@@ -13,12 +13,9 @@ const MOST_NAMED = 5;
 
 /** Which nodes saved files that none of their outputs is for, as sentences: the classes of ComfyUI do not say what they save. */
 export function unusable(output: Values, objects: readonly ResultObject[], region: Partial<RegionInput> | null | undefined): string[] {
-  const { only, gives = [], prompt = {} } = region ?? {};
-  const has = (node: string) => Object.hasOwn(only === undefined ? output : { [only]: output }, node);
-  const isEmpty = only !== undefined && Object.keys(output).length === 0;
-  const nodes = new Set(gives.flatMap(({ node, from }) => (node === from && (isEmpty || !has(node)) ? [node] : [])));
-  const used = new Set(references(output).map(({ artifact }) => artifact));
-  const files = objects.flatMap(({ ref }) => (used.has(ref.artifact) ? [] : [ref.name ?? ref.mime]));
+  const { prompt = {} } = region ?? {};
+  const nodes = nodesWithout(output, region ?? undefined);
+  const files = unnamed(output, objects).map(({ name, mime }) => name ?? mime);
   if (nodes.size === 0 || files.length === 0) return [];
   const titles = [...nodes].map((node) => String(prompt[node]?._meta?.title ?? node));
   const more = files.length > MOST_NAMED ? ` and ${files.length - MOST_NAMED} more` : "";
@@ -27,15 +24,46 @@ export function unusable(output: Values, objects: readonly ResultObject[], regio
   ];
 }
 
+/** The output nodes of the graph's own of which the output has nothing. */
+function nodesWithout(output: Values, { only, gives = [] }: Partial<RegionInput> = {}): Set<string> {
+  const has = (node: string) => Object.hasOwn(only === undefined ? output : { [only]: output }, node);
+  const isEmpty = only !== undefined && Object.keys(output).length === 0;
+  return new Set(gives.flatMap(({ node, from }) => (node === from && (isEmpty || !has(node)) ? [node] : [])));
+}
+
+/** The files that the output does not name. */
+function unnamed(output: Values, objects: readonly ResultObject[]): ArtifactRef[] {
+  const used = new Set(references(output).map(({ artifact }) => artifact));
+  return objects.flatMap(({ ref }) => (used.has(ref.artifact) ? [] : [ref]));
+}
+
+/** Why nothing is left of an output: a node that cannot do without a file, where that is known. */
+interface Needed {
+  node?: string;
+  artifact?: string | undefined;
+}
+
 /**
- * The output of a prompt without some artifacts; undefined if a node has no good one left, or an output that the graph needs has none.
+ * The output of a prompt without some artifacts; else the node that has no good one left, or an output that the graph needs and that has none.
+ * @param objects all that the prompt saved
  * @param region what the task was given; undefined if all artifacts are needed
  */
-export function leaving(output: Values, refused: ReadonlySet<string>, region: Partial<RegionInput> | null | undefined): Values | undefined {
-  if (!region) return undefined;
+export function leaving(
+  output: Values,
+  refused: ReadonlySet<string>,
+  objects: readonly ResultObject[],
+  region: Partial<RegionInput> | null | undefined,
+): { left: Values } | { needed: Needed } {
+  if (!region) return { needed: {} };
   const { only, gives = [] } = region;
   const nodes = only === undefined ? Object.entries(output) : [[only, output] as const];
-  const without = nodes.map(([node, ports]) => {
+  const [silent, ...others] = nodesWithout(output, region);
+  const odd = unnamed(output, objects).map(({ artifact }) => artifact);
+  // Which node saved a file that none of its outputs is for is not said: it is known where one alone gave nothing.
+  if (silent !== undefined && others.length === 0 && odd.length > 0 && odd.every((artifact) => refused.has(artifact)))
+    return { needed: { node: silent, artifact: odd[0] as string } };
+  const needed: Needed[] = [];
+  const kept = nodes.flatMap(([node, ports]) => {
     const given = Object(ports) as Values;
     const entries = Object.entries(given);
     const left = entries.flatMap(([port, value]) => {
@@ -45,11 +73,13 @@ export function leaving(output: Values, refused: ReadonlySet<string>, region: Pa
     const isNeeded = (port: string) => gives.some((give) => give.node === node && give.port === port && give.from !== node);
     const lost = entries.filter(([port]) => !left.some(([name]) => name === port));
     const isUseless = lost.length > 0 && left.length === 0;
-    return isUseless || lost.some(([port]) => isNeeded(port)) ? undefined : ([node, Object.fromEntries(left)] as const);
+    const missing = lost.find(([port]) => isUseless || isNeeded(port));
+    if (!missing) return [[node, Object.fromEntries(left)] as const];
+    needed.push({ node, artifact: references(missing[1]).find(({ artifact }) => refused.has(artifact))?.artifact });
+    return [];
   });
-  const all = without.flatMap((each) => (each ? [each] : []));
-  if (all.length < without.length) return undefined;
-  return only === undefined ? Object.fromEntries(all) : all[0]?.[1];
+  if (needed[0]) return { needed: needed[0] };
+  return { left: only === undefined ? Object.fromEntries(kept) : (kept[0]?.[1] ?? {}) };
 }
 
 /** Where an output was the first file that a node saved: the first good one of all of them. */

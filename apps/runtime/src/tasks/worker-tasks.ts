@@ -297,7 +297,9 @@ export async function examine(
   task: TaskName,
   { output = {}, objects = [] }: TaskResult,
 ): Promise<Examined> {
-  const bad = (message: string) => ({ error: { class: "infra" as const, code: "task.bad_result", message } });
+  const bad = (message: string, node?: string) => ({
+    error: { class: "infra" as const, code: "task.bad_result", message, ...(node === undefined ? {} : { details: { node } }) },
+  });
   const tooDeep = whyTooLarge(output, { depth: OUTPUT_DEPTH });
   if (tooDeep) return bad(`The result is refused. ${tooDeep}`);
   const stored = new Map<string, ArtifactRef>();
@@ -315,8 +317,9 @@ export async function examine(
   }
   const [first] = refused.values();
   const region = plane === "comfy" ? (input as Partial<RegionInput> | null) : undefined;
-  const left = first ? leaving(output, new Set(refused.keys()), region) : output;
-  if (left === undefined) return bad(`The result is refused: ${first?.why}.`);
+  const rest = first ? leaving(output, new Set(refused.keys()), objects, region) : { left: output };
+  if ("needed" in rest) return bad(`The result is refused: ${(refused.get(rest.needed.artifact ?? "") ?? first)?.why}.`, rest.needed.node);
+  const { left } = rest;
   for (const value of references(left)) {
     if (!stored.has(value.artifact) && !(await artifacts.find(value.artifact)))
       return bad(`The output names the artifact ${value.artifact}, which was not stored.`);

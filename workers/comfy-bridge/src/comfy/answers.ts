@@ -30,6 +30,14 @@ export class OddAnswer extends ComfyAnswer {
   }
 }
 
+/** Whoever sends a stream is not told where it should go, or by which status. */
+export class Redirected extends ComfyAnswer {
+  constructor() {
+    super(0, "", "a file");
+    this.message = "The server sends the bridge elsewhere with a file.";
+  }
+}
+
 /** An answer of which no more is read. */
 export class TooMuch extends ComfyAnswer {
   /** @param most in bytes */
@@ -67,8 +75,8 @@ export function whyNotLetIn(error: ComfyAnswer, host: string, hasLogin: boolean)
   if (status === 403)
     return `${host} refuses the bridge (403): it needs a login, or takes requests of one origin alone. The bridge has no login and is no page: let it in by its address.`;
   if (status === 429) return `${host} gets too many requests (429). Let the bridge in without a limit by its address.`;
-  if (status >= 300 && status < 400)
-    return `${host} sends the bridge elsewhere (${status}${error.location ? `, to ${error.location}` : ""}): it has another address, or a login before it. Name the address that answers in COMFY_URL, or let the bridge in without a login.`;
+  if (error instanceof Redirected || (status >= 300 && status < 400))
+    return `${host} sends the bridge elsewhere${status ? ` (${status}${error.location ? `, to ${error.location}` : ""})` : ""}: it has another address, or a login before it. Name the address that answers in COMFY_URL, or let the bridge in without a login.`;
   if (error instanceof NoJson)
     return `${host} answers with a page instead of data: a login may be before it. Let the bridge in by its address, or name another one in COMFY_URL.`;
   return undefined;

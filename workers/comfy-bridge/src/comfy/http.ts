@@ -1,7 +1,7 @@
 // ComfyUI's HTTP API, as far as the bridge uses it.
 import { randomUUID } from "node:crypto";
 import { parsePython } from "@spindle/schemas/python-json";
-import { ComfyAnswer, MEBIBYTE, NoJson, OddAnswer, TooMuch } from "./answers.ts";
+import { ComfyAnswer, MEBIBYTE, NoJson, OddAnswer, Redirected, TooMuch } from "./answers.ts";
 import { type Message, readMessage } from "./messages.ts";
 import { ExchangeListener, type OnSilence } from "./silence.ts";
 
@@ -141,7 +141,7 @@ export class ComfyHttp {
       "content-length": String(before.length + size + after.length),
     };
     const timeout = this.patienceMs ?? TIMEOUT_MS + Math.ceil(size / SLOWEST_UPLOAD);
-    const init = { method: "POST", redirect: "manual", headers, signal: AbortSignal.timeout(timeout) } as const;
+    const init = { method: "POST", headers, signal: AbortSignal.timeout(timeout) } as const;
     listener.wait();
     try {
       const response = await sendPieces(`${this.server.url}/upload/image`, init, listened());
@@ -286,7 +286,8 @@ export async function* piecesOf(
 
 /**
  * Sends what comes, as it comes; of nothing nothing is sent, and on an empty piece `fetch` would never end.
- * @throws what the pieces throw, not that the request was ended by it
+ * `fetch` holds all that was sent, to send it again elsewhere, unless a redirect is an error.
+ * @throws Redirected, or what the pieces throw, not that the request was ended by it
  */
 export async function sendPieces(url: string, init: RequestInit, pieces: AsyncIterable<Uint8Array>): Promise<Response> {
   let broken: { error: unknown } | undefined;
@@ -299,8 +300,11 @@ export async function sendPieces(url: string, init: RequestInit, pieces: AsyncIt
     }
   }
   try {
-    return await fetch(url, { ...init, body: guarded() as unknown as BodyInit, duplex: "half" } as RequestInit);
+    return await fetch(url, { ...init, redirect: "error", body: guarded() as unknown as BodyInit, duplex: "half" } as RequestInit);
   } catch (error) {
-    throw broken ? broken.error : error;
+    if (broken) throw broken.error;
+    throw (error as Error).cause instanceof Error && ((error as Error).cause as Error).message === "unexpected redirect"
+      ? new Redirected()
+      : error;
   }
 }

@@ -3,6 +3,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { solidPng } from "../../test/fake/png.ts";
 import { ComfyHttp } from "../comfy/http.ts";
@@ -13,8 +16,19 @@ import { sha256, TaskRuntime } from "./runtime.ts";
 const MEBIBYTE = 1024 * 1024;
 const PIECE = randomBytes(MEBIBYTE);
 
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+const inUse = async (): Promise<number> => {
+  collectGarbage();
+  await nextTurn(); // what is free by now is counted after it
+  collectGarbage();
+  return process.memoryUsage().arrayBuffers;
+};
+
 /** Bytes that one side has sent, the other has got, and the most that lay between them, the network's buffers included. */
 let [sent, got, most] = [0, 0, 0];
+/** Bytes of buffers that are in use when the store has a file, and were not before. */
+let inBuffers: number;
 let stored: Record<string, { size: number; sha256: string; length: string | undefined }>;
 /** Answers to PUT that come before those of the store. */
 let failures: number[];
@@ -73,7 +87,9 @@ const runtimeWith = async (held: Readonly<Record<string, readonly Buffer[]>> = {
       return void response.end(JSON.stringify({ url: `${runtimeUrl}/bytes/${artifact}`, headers: {}, artifact, key: artifact }));
     }
     if (request.method === "GET") return send(response, held[name] ?? []);
+    const before = await inUse();
     const received = await receive(request);
+    inBuffers = (await inUse()) - before;
     const status = failures.shift();
     if (status === undefined) stored[name] = { ...received, length: request.headers["content-length"] };
     response.writeHead(status ?? 200).end();
@@ -126,6 +142,7 @@ describe("a file of 256 MiB", () => {
     expect(ref).toMatchObject({ mime: "video/mp4", ...whole });
     expect(Object.values(stored)).toEqual([{ ...whole, length: String(whole.size) }]);
     expect(most).toBeLessThan(48 * MEBIBYTE);
+    expect(inBuffers).toBeLessThan(48 * MEBIBYTE);
   });
   test("is read again where the store fails, or where ComfyUI does not say its size", async () => {
     failures = [503];

@@ -18,7 +18,7 @@ beforeEach(async () => {
     if (request.method === "POST") return void response.end(JSON.stringify({ url: `${at}/x`, headers: {}, artifact: "a", key: "k" }));
     puts.push(Buffer.concat(pieces));
     const [status, body] = answers.shift() ?? [200, ""];
-    response.writeHead(status).end(body);
+    response.writeHead(status, status === 307 ? { location: `${at}/other?signature=s3cret` } : {}).end(body);
   });
   await new Promise<void>((resolve) => store.listen(0, "127.0.0.1", resolve));
   const runtimeUrl = `http://127.0.0.1:${(store.address() as AddressInfo).port}`;
@@ -52,6 +52,17 @@ describe("a store that refuses", () => {
     answers = [[408, ""]];
     await stored();
     expect(puts).toHaveLength(2);
+  });
+  test("because it has another address is not followed", async () => {
+    answers = [[307, ""]];
+    const error = await stored().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      error: {
+        ...{ class: "infra", code: "task.refused" },
+        message: expect.stringMatching(/^The store sends the bridge elsewhere with a file\. .*S3_ENDPOINT/),
+      },
+    });
+    expect(puts).toHaveLength(1);
   });
   test("without a word is said to", async () => {
     answers = [[400, ""]];

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { ArtifactRef, ObjectWish, TaskEntry } from "@spindle/schemas";
 import { taskToken } from "@spindle/task-bus";
 import pRetry, { AbortError } from "p-retry";
-import { ComfyAnswer } from "../comfy/answers.ts";
+import { ComfyAnswer, Redirected } from "../comfy/answers.ts";
 import { piecesOf, sendPieces } from "../comfy/http.ts";
 import { failure, TaskFailure } from "./errors.ts";
 import { imageSize } from "./png.ts";
@@ -104,6 +104,10 @@ export class TaskRuntime {
       }
       try {
         await accepted(await sendPieces(asked.url, { method: "PUT", headers, signal: patience.signal }, counted()));
+      } catch (error) {
+        if (!(error instanceof Redirected)) throw error;
+        const hint = "Set the server's S3_ENDPOINT to the address that answers, or SPINDLE_RUNTIME_URL where files are in a folder.";
+        throw failure("infra", "task.refused", `The store sends the bridge elsewhere with a file. ${hint}`);
       } finally {
         patience.rest();
       }
