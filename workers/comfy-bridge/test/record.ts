@@ -122,7 +122,8 @@ async function readOdd(server: Server): Promise<JsonObject> {
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { url: { type: "string" }, out: { type: "string" } } });
   if (!values.url) throw new Error("Name the ComfyUI: --url http://127.0.0.1:8188");
-  const [server, ...others] = readServers(values.url) as [Server, ...Server[]];
+  const [server, ...others] = readServers(values.url);
+  if (!server) throw new Error("--url names no server.");
   if (others.length > 0) throw new Error("--url names several servers. Name one of them.");
   const odd = await readOdd(server);
   const names = [...MODEL_FREE, ...(Object.keys(odd).length > 0 ? ODD : [])];

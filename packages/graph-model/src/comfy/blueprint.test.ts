@@ -1,7 +1,7 @@
 import type { Blueprint } from "@spindle/schemas";
 import { describe, expect, test } from "vitest";
 import { engineNamed } from "../library.ts";
-import { blueprintEngine, blueprintInput, inWords, serverOfEngine, whyNotThere } from "./blueprint.ts";
+import { blueprintEngine, blueprintInput, inWords, serverOfEngine, whyNeverSent, whyNotThere } from "./blueprint.ts";
 
 const base: Blueprint = {
   name: "talk",
@@ -44,6 +44,12 @@ describe("a part of a workflow that is repeated", () => {
     expect(made["join-3"]?.inputs).toEqual({ left: ["join-2", 0], right: ["next-3", 1] });
     expect(made.save?.inputs.frames).toEqual(["join-3", 0]);
   });
+});
+
+test("[M4] a workflow whose repetitions are too many whatever its inputs say is found unusable beforehand", () => {
+  const of = (count: string) => whyNeverSent({ ...repeated, repeat: { ...(repeated.repeat as NonNullable<Blueprint["repeat"]>), count } });
+  expect(of("1e9")).toMatch(/the limit is 5,000/);
+  expect([of("2"), of("inputs.scale * 1e9")]).toEqual([undefined, undefined]);
 });
 
 describe("[M4] a part that is repeated too often is refused before any of it is made", () => {
