@@ -1,7 +1,7 @@
 // DESIGN E13: a cancel that was acknowledged comes true, whatever the run is doing and whoever is away. One stack; the test is its one worker.
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { RunView } from "../../apps/runtime/src/services/run-service.ts";
-import { ended, getRun, graphOf, node, startRun, until, wait } from "../support/spindle.ts";
+import { ended, getRun, graphOf, node, startRun, until, wait, wire } from "../support/spindle.ts";
 import { WorkerHand } from "../support/worker-hand.ts";
 
 let hand: WorkerHand;
@@ -110,6 +110,42 @@ const STATES: [what: string, graph: object, reach: (run: string) => Promise<unkn
     { call: "cancelled", "call/slow": "cancelled" },
   ],
 ];
+
+test("[E13] a node that is cancelled alone while it is queued never runs, nor does an element of a map", async () => {
+  const delay = (id: string, milliseconds: number) => node(id, "control.delay", { milliseconds, value: 1 });
+  const list = node("list", "constant.array", { value: [1, 2] });
+  const run = await startRun(
+    url,
+    graphOf(
+      [
+        delay("first", 2000),
+        delay("slow", 600_000),
+        node("rescue", "output.preview", { value: 1 }),
+        list,
+        node("each", "control.delay", { milliseconds: 600_000 }),
+      ],
+      [
+        wire("first", "value", "slow", "value"),
+        { from: "slow", to: "rescue", kind: "on_failure" },
+        { from: "list", to: "each", metadata: { sourcePort: "value", targetPort: "value", map: { limit: 1, tolerate: 2 } } },
+      ],
+    ),
+  );
+  await isIn(run, "each#0", "running");
+  for (const path of ["slow", "each"]) {
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(`${url}/api/runs/${run}/cancel-node`, { method: "POST", headers, body: JSON.stringify({ path }) });
+    expect(answer.status).toBe(202);
+  }
+  expect((await ended(url, run)).state).toBe("succeeded");
+  const rows = (await (await fetch(`${url}/api/runs/${run}/nodes`)).json()) as RunView["nodes"];
+  expect(Object.fromEntries(rows.map(({ path, state }) => [path, state]))).toMatchObject({
+    first: "succeeded",
+    slow: "cancelled",
+    rescue: "succeeded",
+    "each#1": "cancelled",
+  });
+});
 
 test.each(STATES)("[E13, RE6] a cancel while %s", async (_, graph, reach, becomes) => {
   const run = await startRun(url, graph);

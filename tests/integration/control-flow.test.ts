@@ -77,25 +77,6 @@ describe("[E13] a node that is cancelled alone", () => {
     expect((await cancel(run, "nobody")).status).toBe(404);
   });
 
-  test("[E13] while it is queued, never runs, nor does an element of a map", async () => {
-    const delay = (id: string, milliseconds: number) => node(id, "control.delay", { milliseconds, value: 1 });
-    const list = node("list", "constant.array", { value: [1, 2] });
-    const run = await start(
-      graphOf(
-        [delay("first", 2000), delay("slow", 600_000), node("rescue", "output.preview", { value: 1 }), list, node("each", "control.delay", { milliseconds: 600_000 })],
-        [
-          wire("first", "value", "slow", "value"),
-          { from: "slow", to: "rescue", kind: "on_failure" },
-          { from: "list", to: "each", metadata: { sourcePort: "value", targetPort: "value", map: { limit: 1, tolerate: 2 } } },
-        ],
-      ),
-    );
-    await running(run, "each");
-    expect([(await cancel(run, "slow")).status, (await cancel(run, "each")).status]).toEqual([202, 202]);
-    expect((await ended(spindle.url, run)).state).toBe("succeeded");
-    expect(await paths(run)).toMatchObject({ first: "succeeded", slow: "cancelled", rescue: "succeeded", "each#1": "cancelled" });
-  });
-
   test("[RE1] where nobody takes care of it the run failed, and names it", async () => {
     const run = await start(graphOf([wait("slow", { seconds: 60 })]));
     await running(run, "slow");
