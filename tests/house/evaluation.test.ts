@@ -9,6 +9,7 @@ const EXEMPT: Readonly<Record<string, readonly [what: string, reason: string]>> 
   "infra/compose/compose.test.ts": ["the text of a program", "the script is a container's own, out of the compose file"],
   "infra/launch/build.ts": ["the text of a program", "it imports a module that the repository names"],
   "infra/provision/provision.test.ts": ["a shell", "the script is a file of the repository"],
+  "workers/comfy-bridge/src/task/large-files.test.ts": ["vm", "the program is one word, which asks for the garbage collector"],
   "workers/python-gpu/spindle_worker/engine/install.py": ["the text of a program", "it imports modules that the worker's own files name"],
 };
 
