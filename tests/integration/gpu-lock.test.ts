@@ -70,6 +70,17 @@ const startWorker = (name: string): Supervised => {
 const says = (worker: Supervised, words: string) =>
   until(async () => worker.lastLines.some((line) => line.includes(words)), 60_000, `the worker says "${words}"`);
 
+test("the trace sees what a process becomes, and not only what it was when it was new", async () => {
+  const becoming = 'read line; exec sh -c "read line; :" engine spindle_worker.engine.test';
+  const child = spawn("sh", ["-c", becoming], { env: { ...process.env, SPINDLE_TRACE: trace.mark, SPINDLE_DEVICE: "none" } });
+  await until(async () => trace.isKnown(child.pid as number), 60_000, "the trace has seen it");
+  expect(trace.engines).toEqual([]);
+  child.stdin.write("go on\n");
+  await until(async () => trace.engines[0] === child.pid, 60_000, "it is an engine now");
+  child.kill("SIGKILL");
+  await until(async () => trace.engines.length === 0, 60_000, "it is gone");
+});
+
 test("[E14, W9] a second worker waits for the GPU, takes nothing meanwhile, and goes on when the first one is killed", async () => {
   const first = startWorker("first");
   await says(first, "the device is ours");

@@ -4,6 +4,10 @@ import { readdirSync, readFileSync } from "node:fs";
 
 const EVERY_MS = 40;
 
+// Fields 22 and 48 of proc(5), counted from the state, which is the third.
+const STARTED = 19;
+const ARGUMENTS = 45;
+
 export class DeviceTrace {
   /** In the environment of the workers that are meant, as SPINDLE_TRACE. */
   readonly mark = randomUUID();
@@ -23,6 +27,10 @@ export class DeviceTrace {
     clearInterval(this.timer);
   }
 
+  isKnown(pid: number): boolean {
+    return this.known.has(pid);
+  }
+
   private sample(): void {
     const found = readdirSync("/proc").flatMap((name) => {
       const pid = Number(name);
@@ -38,12 +46,17 @@ export class DeviceTrace {
     this.suspects = new Set(now);
   }
 
-  /** A process number comes again, a number with its start does not. */
+  /**
+   * A process number comes again, a number with its start does not. Where its arguments lie changes when it becomes another program: until
+   * then a new process has those of the one that made it.
+   */
   private userOf(pid: number): { pid: number; parent: number; device: string; isEngine: boolean } | undefined {
     try {
-      const [state, parent, , , , , , , , , , , , , , , , , , started = ""] = readFileSync(`/proc/${pid}/stat`, "utf8")
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
         .replace(/^.*\) /s, "")
         .split(" ");
+      const [state, parent] = stat;
+      const started = `${stat[STARTED]} ${stat[ARGUMENTS]}`;
       if (state === "Z") return undefined;
       const known = this.known.get(pid);
       const user = known?.started === started ? known : { started, ...this.read(pid) };
