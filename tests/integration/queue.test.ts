@@ -91,6 +91,20 @@ test("[E14] what was cancelled before it was sent keeps nobody waiting", async (
   await work(ahead);
 });
 
+test("[W2, W5] a task that a worker began before it was noted as sent is noted then, so that its lease is watched", async () => {
+  const run = await start(1);
+  const entry = await hand.claim();
+  await hand.spindle.db.query("UPDATE node_run SET state = 'running', started_at = now() WHERE run_id = $1", [run]);
+  const rows = "FROM node_run n WHERE n.id = o.node_run_id AND n.run_id = $1";
+  await hand.spindle.db.query(`UPDATE outbox o SET sent_at = NULL ${rows}`, [run]);
+  const isSent = async () =>
+    (await hand.spindle.db.query("SELECT o.sent_at FROM outbox o JOIN node_run n ON n.id = o.node_run_id WHERE n.run_id = $1", [run]))
+      .rows[0]?.sent_at !== null;
+  await until(isSent, 60_000, "it is noted as sent");
+  await hand.done(entry, 0);
+  await ended(hand.spindle.url, run);
+});
+
 test("[E19] the key of a request is one person's: another person's same key starts a run of its own", async () => {
   const send = async (as: string) => {
     user = as;

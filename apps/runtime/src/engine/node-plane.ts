@@ -39,16 +39,22 @@ export class NodePlane {
     whole.addEventListener("abort", follow, { once: true });
     this.running.set(row.id, own);
     try {
-      return await this.attempts(row, task, { signal: own.signal, change });
+      return await this.attempts(row, task, { own, change });
     } finally {
       this.running.delete(row.id);
       whole.removeEventListener("abort", follow);
     }
   }
 
-  private async attempts(row: NodeRunRow, task: NodeTask, { signal, change }: InRun): Promise<boolean> {
+  private async attempts(
+    row: NodeRunRow,
+    task: NodeTask,
+    { own, change }: Pick<InRun, "change"> & { own: AbortController },
+  ): Promise<boolean> {
     const { input, idempotent } = task;
-    const attempt = new Attempt({ change, log: (...about) => this.parts.nodes.log(...about) }, row, task);
+    const { signal } = own;
+    const onLost = () => own.abort(new Error("The node run is no longer this try's."));
+    const attempt = new Attempt({ change, onLost, log: (...about) => this.parts.nodes.log(...about) }, row, task);
     if (row.state === "running") await attempt.begin("takeOver");
     else if (!idempotent) await attempt.begin("begin");
     else attempt.beginLater();
@@ -63,7 +69,7 @@ export class NodePlane {
       } catch (cause) {
         const error = describe(cause);
         if (error.code === "node.exception" && cause instanceof Error && cause.stack) attempt.log(cause.stack);
-        if (signal.aborted && !(signal.reason instanceof Cancelled)) return false; // this runtime stops: another one runs it again
+        if (signal.aborted && !(signal.reason instanceof Cancelled)) return false; // this runtime stops, and another one runs it again, or it is decided
         if (signal.aborted)
           return await attempt.end({ change: "cancel", error: { class: "cancelled", code: "run.cancelled", message: "Cancelled." } });
         const next = verdict(error, attempt.tries, 0, this.parts.timings);
@@ -158,7 +164,7 @@ class Attempt {
   private text = "";
 
   constructor(
-    private readonly record: Pick<InRun, "change"> & Pick<NodeRunRecord, "log">,
+    private readonly record: Pick<InRun, "change"> & Pick<NodeRunRecord, "log"> & { onLost(): void },
     public row: NodeRunRow,
     private readonly task: NodeTask,
   ) {}
@@ -216,6 +222,7 @@ class Attempt {
   private async change(move: NodeMove): Promise<boolean> {
     const row = await patient(() => this.record.change({ ...move, nodeRun: this.row.id, fence: this.row.fence }));
     this.lost = row === undefined;
+    if (this.lost) this.record.onLost(); // what still runs for it is for nothing
     this.row = row ?? this.row;
     return !this.lost;
   }

@@ -263,7 +263,7 @@ export class NodeStep {
   private async runLocally(row: NodeRunRow, task: NodeTask): Promise<void> {
     const { rows, life, parts } = this.context;
     const change = (move: NodeChange) => this.changeHere(row.path, move);
-    if (isEndedNodeState(rows.at(row.path).state)) return; // cancelled while its values were found
+    if (isEndedNodeState(rows.at(row.path).state)) return void (await rows.reload(row)); // cancelled while its values were found
     const isDecided = await life.work(() => parts.nodePlane.run(row, task, { signal: life.endSignal, change }));
     if (!isDecided) await rows.reload(row);
   }

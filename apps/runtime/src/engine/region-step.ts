@@ -1,6 +1,6 @@
 // A region: nodes of the Comfy plane that a worker runs in one go (SPEC RG). It has a row of its own, which is
 // the task; its nodes' rows are decided before it (skipped, pinned) or from its result.
-import { type NodeDefinition, nodeTitle, type Region, regionInput } from "@spindle/graph-model";
+import { isRegionId, type NodeDefinition, nodeTitle, type Region, regionInput } from "@spindle/graph-model";
 import { isEndedNodeState, type RegionInput } from "@spindle/schemas";
 import type { NodeMove } from "../record/changes.ts";
 import type { NodeRunRow } from "../record/node-run.ts";
@@ -63,6 +63,8 @@ export class RegionStep {
     if (tooMuch) return this.steps.change(row, tooMuch);
     if (life.isCancelled) return undefined;
     const found = await this.findCached(scope, chosen.row, prompt, [...values.keys()]);
+    // One of its nodes was cancelled alone meanwhile: what is to run is worked out again, without it.
+    if ([...values.keys()].some((id) => isEndedNodeState(this.context.rows.at(scope.prefix + id).state))) return undefined;
     if ("earlier" in found) return this.steps.change(row, { ...reused(found.earlier, "Nothing changed.", input), ...chosen.routing });
     return this.steps.dispatch(chosen.row, input, { ...found, ...chosen.routing });
   }
@@ -122,7 +124,7 @@ const NOTHING_CAME =
 
 /** Whether ComfyUI has the node as part of a prompt, which it can only end as a whole. */
 export const isInPrompt = ({ path, node_id }: NodeRunRow, region: NodeRunRow): boolean =>
-  region.plane === "comfy" &&
+  isRegionId(region.node_id) &&
   region.path === path.slice(0, -node_id.length) + region.node_id &&
   Object.hasOwn(Object((region.input as Partial<RegionInput> | null)?.prompt), node_id);
 

@@ -14,7 +14,7 @@ const POSITIONS = `WITH due AS (
     SELECT o.id, n.run_id, n.plane, n.service, n.version, n.engine, r.priority, r.submitter,
       row_number() OVER (PARTITION BY n.run_id, n.plane, n.service, n.version, n.engine ORDER BY o.id) AS of_run
     FROM outbox o JOIN node_run n ON n.id = o.node_run_id JOIN run r ON r.id = n.run_id
-    WHERE o.sent_at IS NULL AND o.available_at <= now() AND n.state = 'dispatched' AND n.fence = o.fence
+    WHERE o.sent_at IS NULL AND o.available_at <= now() AND n.state IN ('dispatched','running') AND n.fence = o.fence
   ), turns AS (
     SELECT *, row_number() OVER (PARTITION BY priority, submitter, plane, service, version, engine ORDER BY of_run, id) AS of_person FROM due
   ), placed AS (
@@ -39,7 +39,7 @@ const SENT_SQL = `WITH sent AS (UPDATE outbox SET sent_at = COALESCE(sent_at, no
   SELECT state IN ('dispatched', 'running') AND fence = $2 AS current FROM node_run WHERE id = $1`;
 
 const SETTLE_SQL = `UPDATE outbox o SET sent_at = now() FROM node_run n
-  WHERE n.id = o.node_run_id AND o.sent_at IS NULL AND (n.state <> 'dispatched' OR n.fence <> o.fence)`;
+  WHERE n.id = o.node_run_id AND o.sent_at IS NULL AND (n.state NOT IN ('dispatched','running') OR n.fence <> o.fence)`;
 
 const SENT_TASKS_SQL = `SELECT n.* FROM node_run n JOIN outbox o ON o.node_run_id = n.id AND o.fence = n.fence
   WHERE n.state IN ('dispatched','running') AND o.sent_at IS NOT NULL`;
@@ -82,7 +82,7 @@ export class PostgresQueue implements TaskQueue {
   }
 
   async recalled(): Promise<RecalledTask[]> {
-    const text = `SELECT n.id, r.fence, n.plane, n.service, n.version, n.engine FROM recall r JOIN node_run n ON n.id = r.node_run_id LIMIT 200`;
+    const text = `SELECT n.id, n.run_id, r.fence, n.plane, n.service, n.version, n.engine FROM recall r JOIN node_run n ON n.id = r.node_run_id LIMIT 200`;
     return (await this.pool.query<RecalledTask>({ name: "queue-recalled", text })).rows;
   }
 

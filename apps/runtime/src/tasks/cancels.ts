@@ -51,11 +51,11 @@ export class Cancels {
   async cancel(row: OpenNodeRun): Promise<void> {
     const since = this.cancelling.get(row.id) ?? Date.now();
     this.cancelling.set(row.id, since);
-    this.isAnyUnsettled = true;
     if ((await this.tellWorker(row)) && Date.now() - since < UNHEARD_MS) return;
     const { nodes, decisions } = this.parts;
     const error = { ...CANCELLED, message: "Cancelled before a worker ended it." };
     const moved = await nodes.change({ nodeRun: row.id, fence: row.fence, change: "cancel", error });
+    this.isAnyUnsettled = true;
     if (moved) this.cancelling.delete(row.id); // else another try has begun, or it has ended: `cancelAgain` looks
     decisions.announce(row.id);
     if (moved) await this.withdraw(row).catch(() => {}); // else `recall` does it
@@ -106,7 +106,10 @@ export class Cancels {
     const { queue } = this.parts;
     if (this.isAnyUnsettled) {
       this.isAnyUnsettled = false;
-      await queue.settle();
+      await queue.settle().catch((error) => {
+        this.isAnyUnsettled = true;
+        throw error;
+      });
     }
     for (let tasks = await queue.recalled(); tasks.length > 0; tasks = await queue.recalled()) {
       await Promise.all(tasks.map((task) => this.withdraw(task)));

@@ -1,5 +1,5 @@
 // Of the files of a prompt of ComfyUI, whose nodes save what they like: which may be left out of its result because they are not what is said
-// of them, and which no output of their node is for (DESIGN W6, E13).
+// of them, and which no output of their node is for (DESIGN A5, W6).
 import { type ArtifactRef, type RegionInput, type RegionInputGive, validateArtifactRef } from "@spindle/schemas";
 
 type Values = Record<string, unknown>;

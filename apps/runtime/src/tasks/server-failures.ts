@@ -25,7 +25,9 @@ export class ServerFailures {
     if (plane !== "comfy") return;
     const server = serverOfEngine(engine);
     if (outcome === "succeeded") this.servers.delete(server);
-    if (outcome !== "failed" || (error?.class !== "infra" && error?.class !== "transient")) return;
+    // What passes by itself may be the runtime's, of whom the server knows nothing.
+    const isServers = error?.class === "infra" || (error?.class === "transient" && error.code.startsWith("comfy."));
+    if (outcome !== "failed" || !error || !isServers) return;
     const { count = 0, since = this.now() } = this.of(server) ?? {};
     this.servers.set(server, { count: count + 1, since, last: this.now(), message: error.message });
   }

@@ -201,11 +201,17 @@ export class WorkerTasks {
     return this.decide(row, task, result);
   }
 
-  /** Does what may outlast a lease, as reading a file of gigabytes does: the worker has ended, and renews it no more. */
+  /**
+   * Does what may outlast a lease, as reading a file of gigabytes does: the worker has ended, and renews it no more. Neither do those whose
+   * results wait meanwhile.
+   */
   private async held<Result>(row: TaskRow, work: () => Promise<Result>): Promise<Result> {
     const { bus, timings } = this.parts;
-    const hold = () => void bus.hold(taskName(row.id, row.fence), timings.leaseMs).catch(() => {}); // an outage is no end of a lease
-    const timer = setInterval(hold, timings.leaseMs / 3);
+    const hold = async () => {
+      const waiting = (await bus.results()).flatMap((entry) => ("result" in entry ? entry.result.task : []));
+      await Promise.all([...new Set([taskName(row.id, row.fence), ...waiting])].map((task) => bus.hold(task, timings.leaseMs)));
+    };
+    const timer = setInterval(() => void hold().catch(() => {}), timings.leaseMs / 3); // an outage is no end of a lease
     return work().finally(() => clearInterval(timer));
   }
 
